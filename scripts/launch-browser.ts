@@ -7,7 +7,15 @@ interface BrowserOptions {
   readonly args?: readonly string[];
   /** Gives sandboxed frames a process of their own, as browsers do by default. Puppeteer keeps them in that of the page. */
   readonly isolateSandboxes?: boolean;
+  /** Treats hidden tabs as browsers do, whose timers are late: Puppeteer has them treated as visible ones. */
+  readonly throttleHidden?: boolean;
 }
+
+const asIfVisible = [
+  "--disable-background-timer-throttling",
+  "--disable-backgrounding-occluded-windows",
+  "--disable-renderer-backgrounding",
+];
 
 /**
  * Starts the system's Chromium with a fresh profile, for tests, benchmarks and scripts that draw the documentation. Puppeteer removes
@@ -29,5 +37,9 @@ export async function launchBrowser(options: BrowserOptions = {}): Promise<Brows
   ];
   // The flag can only be left out as a whole; the other features that it disables do not matter here.
   const features = (await defaultArgs()).filter((flag) => flag.startsWith("--disable-features="));
-  return launch({ executablePath, args, ignoreDefaultArgs: options.isolateSandboxes ? features : false });
+  const without = [
+    ...(options.isolateSandboxes ? features : []),
+    ...(options.throttleHidden ? asIfVisible : []),
+  ];
+  return launch({ executablePath, args, ignoreDefaultArgs: without.length > 0 ? without : false });
 }

@@ -61,8 +61,8 @@ export class App extends Component<AppProps, AppState> {
     if (wasAtControls && !isAtControls())
       document.querySelector<HTMLButtonElement>(".controls button:not(:disabled)")?.focus();
     const { phase, more } = this.state;
-    if (phase.state !== "running" || more) return;
-    if (phase.status.done > 0) this.#loadMore();
+    if (more || (phase.state !== "running" && phase.state !== "otherTab")) return;
+    if (phase.state === "otherTab" || phase.status.done > 0) this.#loadMore();
     else if (!this.#loading) setTimeout(() => this.#loadMore(), moreMs);
   }
 

@@ -15,7 +15,7 @@ export interface Settings {
   readonly team?: string | undefined;
 }
 
-const key = "manyhands.settings";
+export const settingsKey = "manyhands.settings";
 const inviteKey = "manyhands.invite";
 const computingKey = "manyhands.computing";
 
@@ -33,7 +33,7 @@ const defaultSlots = Math.max(1, Math.floor(navigator.vendor.startsWith("Apple")
 export function loadSettings(): Settings {
   let kept: Partial<Settings> = {};
   try {
-    kept = Object(JSON.parse(recall(localStore, key) ?? "{}")) as Partial<Settings>;
+    kept = Object(JSON.parse(recall(localStore, settingsKey) ?? "{}")) as Partial<Settings>;
   } catch {
     // What is no JSON counts as nothing.
   }
@@ -49,7 +49,7 @@ export function loadSettings(): Settings {
 }
 
 export function saveSettings(settings: Settings): void {
-  remember(localStore, key, JSON.stringify(settings));
+  remember(localStore, settingsKey, JSON.stringify(settings));
 }
 
 /** Whether the person has chosen when this page computes. */

@@ -2,16 +2,20 @@ import type { JSX } from "preact";
 import type { Host } from "../host.ts";
 import { describePhase, type Phase, type Sentence } from "../phase.ts";
 import { page } from "../texts/current.ts";
+import { changedSettings } from "./changed-settings.ts";
 import { HelpSoFar } from "./chart.tsx";
 import { Choices, Pauses } from "./controls.tsx";
 import { readRules, whyHeld, type Hold } from "./gate.ts";
 import { forgetAll } from "./forget.ts";
 import { noHistory, withWork, type History } from "./history.ts";
 import { loadHistory, saveHistory } from "./history-store.ts";
+import { OtherTabs, type TabNews } from "./other-tabs.ts";
 import { Kiosk } from "./kiosk.tsx";
 import { MachineWatch } from "./machine.ts";
 import { Meter } from "./meter.ts";
 import css from "./more.css?url";
+import { statusOf, type ClientStatus } from "../../../shared/client/status.ts";
+import type { SessionState } from "../../../shared/client/session/state.ts";
 import { formatPercent, loadTexts, more } from "./texts.ts";
 import { Trail } from "./trail.ts";
 import { Work as WorkCard } from "./work.tsx";
@@ -33,6 +37,10 @@ let isOverruled = false;
 let idleRefused = false;
 let isKiosk = false;
 let machine: MachineWatch;
+let others: OtherTabs;
+let session: Readonly<SessionState> | undefined;
+/** How the tab that computes stands, while that is another one. */
+let elsewhere: TabNews | undefined;
 
 /** Prepares everything that follows the client, before anything of it is shown. */
 export async function begin(app: Host): Promise<void> {
@@ -47,11 +55,46 @@ export async function begin(app: Host): Promise<void> {
   history = loaded ?? noHistory;
   isKiosk = app.props.address.kiosk;
   const { volunteer } = app.props;
-  volunteer.onEvent = (event, state) => trail.note(event, state);
+  volunteer.onEvent = (event, state) => {
+    trail.note(event, state);
+    session = state;
+    others.tell();
+  };
+  others = new OtherTabs(
+    () => (session && app.state.phase.state === "running" ? tell(session) : undefined),
+    (news) => {
+      if (app.state.phase.state === "running") return;
+      elsewhere = news;
+      // The tab that computes has counted more than what this one has read.
+      history = news.history;
+      app.forceUpdate();
+    },
+  );
   machine = new MachineWatch(() => keepRules(app));
   setInterval(() => keepRules(app), gateEveryMs);
   keepRules(app);
-  addEventListener("pagehide", () => void saveHistory(history));
+  addEventListener("storage", (event) => {
+    const changed = changedSettings(event);
+    if (!changed) return;
+    app.choose(changed);
+    keepRules(app);
+    app.forceUpdate();
+  });
+  addEventListener("pagehide", () => {
+    others.tell(0);
+    void saveHistory(history);
+  });
+}
+
+function tell(state: Readonly<SessionState>): TabNews {
+  const status = statusOf(state);
+  note(status);
+  return {
+    status,
+    trail: { entries: trail.entries, verified: trail.verified },
+    measured: meter.share,
+    history,
+  };
 }
 
 function addLink(rel: string, href: string): Promise<void> {
@@ -205,7 +248,14 @@ export function Controls({ app, phase, isOpen }: PartProps & { isOpen: boolean }
 
 /** What is being computed, and what was. */
 export function Work({ app, phase }: PartProps): JSX.Element {
-  note(phase);
+  if (phase.state === "running") {
+    elsewhere = undefined;
+    // What the page draws may be older than what was counted for the other tabs.
+    note(session ? statusOf(session) : phase.status);
+  } else {
+    session = undefined;
+    counted = { done: 0, busyMs: 0 };
+  }
   const { settings } = app.state;
   const sentence =
     describe(phase, performance.now(), settings.cpu) ?? describePhase(phase, performance.now());
@@ -223,6 +273,14 @@ export function Work({ app, phase }: PartProps): JSX.Element {
       {phase.state === "running" && (
         <WorkCard status={phase.status} trail={trail} measured={meter.share} cpu={settings.cpu} />
       )}
+      {phase.state === "otherTab" && elsewhere && (
+        <WorkCard
+          status={elsewhere.status}
+          trail={{ ...elsewhere.trail, shown: new Map() }}
+          measured={elsewhere.measured}
+          cpu={settings.cpu}
+        />
+      )}
       {(phase.state === "running" || history.all.tasks > 0) && (
         <HelpSoFar history={history} isKept={isKept} />
       )}
@@ -231,12 +289,7 @@ export function Work({ app, phase }: PartProps): JSX.Element {
 }
 
 /** Adds what the client did since the last time to meter and history. */
-function note(phase: Phase): void {
-  if (phase.state !== "running") {
-    counted = { done: 0, busyMs: 0 };
-    return;
-  }
-  const { done, busyMs, slots } = phase.status;
+function note({ done, busyMs, slots }: ClientStatus): void {
   const now = performance.now();
   meter.note(now, busyMs, slots.length);
   if (done < counted.done || busyMs < counted.busyMs) counted = { done: 0, busyMs: 0 };

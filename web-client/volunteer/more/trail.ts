@@ -39,20 +39,27 @@ export interface ShownByJob {
   readonly shown: Shown;
 }
 
+/** What the page shows of a trail. */
+export interface ShownTrail {
+  /** Newest first. */
+  readonly entries: readonly TrailEntry[];
+  /** By slot, the newest last. */
+  readonly shown: ReadonlyMap<number, ShownByJob>;
+  /** Results that were accepted since the page began to follow, checked ones included; undefined while none was provisional. */
+  readonly verified: { readonly accepted: number; readonly checked: number } | undefined;
+}
+
 /** Follows tasks from the events of the client's session. */
-export class Trail {
+export class Trail implements ShownTrail {
   #entries: Followed[] = [];
   readonly #jobs = new Map<number, { readonly id: JobId; readonly name: string }>();
-  /** By slot, the newest last. */
   readonly shown = new Map<number, ShownByJob>();
-  /** Results that were accepted since the page began to follow, checked ones included; undefined while none was provisional. */
-  verified: { readonly accepted: number; readonly checked: number } | undefined;
+  verified: ShownTrail["verified"];
   #accepted = 0;
   #checked = 0;
   #nextId = 1;
   #failed = 0;
 
-  /** Newest first. */
   get entries(): readonly TrailEntry[] {
     return this.#entries.map(({ id, job, tasks, message }) => ({
       id,

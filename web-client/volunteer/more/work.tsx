@@ -4,11 +4,11 @@ import { formatBytes, formatDuration, shortHash } from "../../ui/format.ts";
 import { shownName, shownText } from "../../ui/shown-name.ts";
 import { Drawing } from "./drawing.tsx";
 import { formatCount, formatPercent, more } from "./texts.ts";
-import { steps, type Step, type Trail, type TrailEntry } from "./trail.ts";
+import { steps, type Step, type ShownTrail, type TrailEntry } from "./trail.ts";
 
 interface WorkProps {
   readonly status: ClientStatus;
-  readonly trail: Trail;
+  readonly trail: ShownTrail;
   /** Measured share of the lent time, and the most that the person allows. */
   readonly measured: number | undefined;
   readonly cpu: number;

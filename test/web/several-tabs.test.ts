@@ -1,0 +1,123 @@
+import type { Browser, Page } from "puppeteer";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { labHost, launchBrowser } from "../support/browser.ts";
+import { readResults, slowInputs, slowSquareSource, submitJob } from "../support/jobs.ts";
+import { until } from "../support/processes.ts";
+import { startTestServer } from "../support/server.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  // Browsers wake a page's timers once a second when it is hidden, and once a minute after five minutes: here after one second.
+  browser = await launchBrowser({
+    throttleHidden: true,
+    isolateSandboxes: true,
+    args: [
+      "--intensive-wake-up-throttling-policy=force-enable",
+      "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1",
+    ],
+  });
+});
+afterEach(async () => {
+  for (const context of browser.browserContexts().slice(1)) await context.close();
+});
+afterAll(() => browser?.close());
+
+const text = async (page: Page): Promise<string> => String(await page.evaluate("document.body.innerText"));
+const figure = async (page: Page, label: string): Promise<string> =>
+  new RegExp(`${label}\\s+([\\d,]+)`).exec(await text(page))?.[1] ?? "";
+
+describe("[VOLUNTEER-8] several tabs", () => {
+  test.each(["localhost", labHost])("show the numbers of the one that computes, on %s", async (host) => {
+    const server = await startTestServer();
+    const context = await browser.createBrowserContext();
+    const [first, second] = [await context.newPage(), await context.newPage()];
+    const url = `http://${host}:${server.port}/?auto=1`;
+    await first.goto(url);
+    await until(async () => (await text(first)).includes("nobody has a job here"));
+    await second.goto(url);
+    await second.bringToFront();
+    await submitJob(server, slowSquareSource, slowInputs(3, 50), { name: "squares", verify: "off" });
+    await until(async () => (await figure(second, "Tasks done")) === "3");
+    await until(async () => /squares · .*: delivered and accepted/.test(await text(second)));
+    const shown = await text(second);
+    expect(shown).toContain("Another tab of this browser is computing already");
+    expect(shown).toMatch(/Your help so far\s+Today\s+3 tasks/i);
+    await until(async () => (await figure(first, "Tasks done")) === "3");
+    // The tab that takes over goes on counting.
+    await first.close();
+    await until(async () => (await text(second)).includes("No work right now"));
+    await submitJob(server, slowSquareSource, slowInputs(2, 50), { verify: "off" });
+    await until(async () => /Your help so far\s+Today\s+5 tasks/i.test(await text(second)));
+  });
+
+  test("choices made in one hold in the one that computes", async () => {
+    const server = await startTestServer();
+    const context = await browser.createBrowserContext();
+    const [first, second] = [await context.newPage(), await context.newPage()];
+    const url = `http://${labHost}:${server.port}/?auto=1`;
+    await first.goto(url);
+    await until(async () => (await text(first)).includes("nobody has a job here"));
+    await second.goto(url);
+    const kept = { slots: 1, cpu: 45, pausedUntil: Date.now() + 3_600_000 };
+    await second.evaluate(`localStorage.setItem("manyhands.settings", '${JSON.stringify(kept)}')`);
+    await until(async () => /Paused until \w+ at/.test(await text(first)));
+  });
+});
+
+describe("[VOLUNTEER-8] a hidden tab", () => {
+  /** Start and end of each run, in order, of tasks of 200 ms on one core. */
+  async function runsOf(cpu: number, hidden: boolean): Promise<[number, number][]> {
+    const server = await startTestServer();
+    const context = await browser.createBrowserContext();
+    const page = await context.newPage();
+    await page.goto(server.url);
+    await page.evaluate(`localStorage.setItem("manyhands.settings", '${JSON.stringify({ slots: 1, cpu })}')`);
+    const source = `export default (ms) => {
+      const start = Date.now();
+      while (Date.now() - start < ms);
+      return [start, Date.now()];
+    };`;
+    const inputs = Array.from({ length: 200 }, () => 200);
+    const id = await submitJob(server, source, inputs, { verify: "off", math: "native" });
+    await page.goto(`${server.url}/?auto=1`);
+    if (hidden) {
+      await (await context.newPage()).bringToFront();
+      expect(await page.evaluate("document.visibilityState")).toBe("hidden");
+    }
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    if (hidden) expect(await timersIn(page, 3_000)).toBeLessThan(10);
+    await page.close();
+    const outputs = (await readResults(server, id)).map((line) => line.state === "done" && line.output);
+    return (outputs as [number, number][]).sort(([a], [b]) => a - b);
+  }
+
+  /** How many timers of 10 ms, one after another, a page has within some time. */
+  const timersIn = async (page: Page, ms: number): Promise<number> =>
+    Number(
+      await page.evaluate(`new Promise((done) => {
+        let count = 0;
+        const tick = () => { count++; setTimeout(tick, 10); };
+        tick();
+        const { port1, port2 } = new MessageChannel();
+        const until = performance.now() + ${ms};
+        port1.onmessage = () => performance.now() < until ? port2.postMessage(0) : done(count);
+        port2.postMessage(0);
+      })`),
+    );
+
+  const shareOf = (runs: readonly [number, number][]): number => {
+    const busy = runs.slice(0, -1).reduce((sum, [start, end]) => sum + end - start, 0);
+    return busy / (runs.at(-1)![0] - runs[0]![0]);
+  };
+
+  test("computes as fast as a visible one", { timeout: 60_000 }, async () => {
+    const visible = shareOf(await runsOf(100, false));
+    expect(shareOf(await runsOf(100, true))).toBeGreaterThan(0.9 * visible);
+  });
+
+  test("keeps its share of the processor", { timeout: 60_000 }, async () => {
+    const share = shareOf(await runsOf(50, true));
+    expect(share).toBeGreaterThan(0.4);
+    expect(share).toBeLessThan(0.55);
+  });
+});
