@@ -13,8 +13,9 @@ export interface MapOptions<Output = unknown>
    */
   readonly verify?: Verify;
   /**
-   * Condition on which two results agree. `"bits"` (default): they are the same bytes. `{ abs, rel }`: numbers a and b in one place differ
-   * by at most `max(abs, rel · max(|a|, |b|))`. `"kernel"`: the kernel module's `compare(a, b)` returns true.
+   * Condition on which two results agree. `"bits"` (default): they are the same bytes. `{ abs, rel, norm }`: numbers a and b in one place differ
+   * by at most `max(abs, rel · max(|a|, |b|), norm · m)`, where m is the largest magnitude in their array; `{ rel: 1e-3, norm: 1e-3 }` is the default
+   * of jobs that require WebGPU. `"kernel"`: the kernel module's `compare(a, b)` returns true.
    */
   readonly compare?: Compare;
   /** The kernel module's `check(input, output)` and `suspicious(output)` look at every result of a volunteer; see {@link KernelExports}. */

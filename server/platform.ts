@@ -1,9 +1,9 @@
 import type { BlobName } from "../shared/data-reference.ts";
 import type { ClientId, JobId, Sha256, TaskIndex } from "../shared/ids.ts";
+import type { GivenOptions } from "../shared/wire/rest/job-options.ts";
 import type { Capacity } from "../shared/wire/rest/capacity.ts";
 import type { BanInfo, ClientInfo } from "../shared/wire/rest/clients.ts";
 import type { FailureGroups, TaskFailure } from "../shared/wire/rest/failures.ts";
-import type { JobOptions } from "../shared/wire/rest/job-options.ts";
 import type { JobInfo, JobProgress } from "../shared/wire/rest/jobs.ts";
 import type { ServerStatus, Snapshot } from "../shared/wire/rest/status.ts";
 import type { Submitted } from "../shared/wire/rest/submission.ts";
@@ -40,7 +40,7 @@ export type { ProvisionalChange, ProvisionalFollower } from "./dispatch/provisio
 export interface Platform {
   /** @throws PlatformError UNKNOWN_KERNEL, CONFLICT (same key, other kernel), NOT_FOUND (a job it is to come after) */
   createJob(
-    options: JobOptions & { customer: string; kernel: Sha256 },
+    options: GivenOptions & { customer: string; kernel: Sha256 },
   ): Promise<{ job: JobInfo; created: boolean }>;
   /**
    * Adds tasks; resolves when they are on disk. Inputs that name a blob need that blob to exist.

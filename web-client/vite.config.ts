@@ -26,6 +26,7 @@ export default defineConfig({
       commonCode: here("sandbox/common-code.ts"),
       arbiter: here("client/arbiter.ts"),
       portable: here("sandbox/portable.ts"),
+      webgpu: here("sandbox/webgpu.ts"),
     }),
     compressedFiles(),
     secondPage(here("admin.html")),

@@ -12,7 +12,7 @@ export function verifyOptions(command: Command): Command {
     )
     .option(
       "--compare <how>",
-      "when two results agree: bits, abs=1e-9,rel=1e-6, or kernel (the module's compare)",
+      "when two results agree: bits, a tolerance such as abs=1e-9,rel=1e-6,norm=1e-6 (norm: of the largest number of an array), or kernel (the module's compare); bits unless told otherwise, of jobs that need WebGPU rel=1e-3,norm=1e-3",
       parseCompare,
     );
 }
@@ -31,13 +31,13 @@ function parseVerify(text: string): Verify {
 
 function parseCompare(text: string): Compare {
   if (text === "bits" || text === "kernel") return text;
-  const tolerance: { abs?: number; rel?: number } = {};
+  const tolerance: { abs?: number; rel?: number; norm?: number } = {};
   for (const part of text.split(",")) {
-    const [, name, number] = /^(abs|rel)=(.+)$/.exec(part) ?? [];
+    const [, name, number] = /^(abs|rel|norm)=(.+)$/.exec(part) ?? [];
     const value = Number(number);
     if (!name || !Number.isFinite(value) || value < 0 || name in tolerance)
       throw new InvalidArgumentError("expected bits, kernel, or a tolerance such as abs=1e-9,rel=1e-6");
-    tolerance[name as "abs" | "rel"] = value;
+    tolerance[name as keyof typeof tolerance] = value;
   }
   return tolerance;
 }

@@ -87,7 +87,7 @@ export class ClientMessages {
   };
 
   readonly onMessage = (client: ClientId, message: Message): void => {
-    this.#registry.seen(client, message.type === "want" ? message.slots : undefined);
+    this.#registry.seen(client, message.type === "want" ? message : undefined);
     const before = this.#checking.get(client);
     if (before)
       this.#inOrder(
@@ -298,7 +298,15 @@ function toEvents(
 ): SchedulerEvent[] {
   switch (message.type) {
     case "want":
-      return [{ type: "clientWanted", client, tasks: message.tasks, slots: message.slots }];
+      return [
+        {
+          type: "clientWanted",
+          client,
+          tasks: message.tasks,
+          slots: message.slots,
+          ...(message.webgpu !== undefined && { webgpu: message.webgpu }),
+        },
+      ];
     case "progress":
       return message.progress.map(({ fraction, ...lease }) => ({
         type: "progressReceived",

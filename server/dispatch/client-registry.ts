@@ -86,11 +86,13 @@ export class ClientRegistry {
     this.#forgetOldest();
   }
 
-  seen(id: ClientId, slots?: number): void {
+  /** @param wanted - what the client says of itself */
+  seen(id: ClientId, wanted?: { readonly slots: number; readonly webgpu?: boolean | undefined }): void {
     const record = this.#records.get(id);
     if (!record) return;
     record.lastSeenAt = Date.now();
-    if (slots !== undefined) record.slots = slots;
+    if (wanted) record.slots = wanted.slots;
+    if (wanted?.webgpu !== undefined) record.webgpu = wanted.webgpu;
   }
 
   left(id: ClientId): void {

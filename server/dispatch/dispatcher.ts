@@ -342,6 +342,7 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
       memoryMb,
       ...(portable && { portable: true as const }),
       ...(row.requires.command !== undefined && { command: row.requires.command }),
+      ...(row.requires.webgpu && { webgpu: true as const }),
       ...(description !== undefined && { description }),
     },
     customer,

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { PlatformError } from "../../shared/errors.ts";
 import { makeJobId, type JobId, type Sha256 } from "../../shared/ids.ts";
+import type { GivenOptions } from "../../shared/wire/rest/job-options.ts";
+import { usualCompare } from "../../shared/wire/rest/verification.ts";
 import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
 import type { JobOptions } from "../../shared/wire/rest/job-options.ts";
 import { hasEnded } from "../../shared/wire/rest/job-state.ts";
@@ -68,8 +70,9 @@ export class Jobs {
   }
 
   async create(
-    options: JobOptions & { customer: string; kernel: Sha256 },
+    given: GivenOptions & { customer: string; kernel: Sha256 },
   ): Promise<{ job: JobInfo; created: boolean }> {
+    const options = { ...given, compare: given.compare ?? usualCompare(given.requires) };
     checkVerification(options);
     const source = await this.#kernels.require(options.kernel, options.customer);
     const { job, created } = await this.#store.createJob({

@@ -67,13 +67,16 @@ export function originsOf(server: string): string[] {
   return isHost.test(host) ? [origin, origin.replace(/^http/, "ws")] : [];
 }
 
-/** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no network (SPEC.md [KERNEL-2]). */
+/**
+ * Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no network (SPEC.md [KERNEL-2]). Workers whose kernels
+ * have WebGPU come from data: URLs, and inherit this policy as those from blobs do.
+ */
 export function setSandboxPolicy(_req: Request, res: Response, html: string): void {
   const policy = [
     "sandbox allow-scripts",
     "default-src 'none'",
     `script-src ${[...hashesOf("script", html), "blob:", "'wasm-unsafe-eval'", "'unsafe-eval'"].join(" ")}`,
-    "worker-src blob:",
+    "worker-src blob: data:",
     "connect-src 'none'",
     "base-uri 'none'",
     "form-action 'none'",

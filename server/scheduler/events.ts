@@ -124,6 +124,8 @@ export type SchedulerEvent =
       readonly client: ClientId;
       readonly tasks: number;
       readonly slots: number;
+      /** Whether the client has WebGPU; absent: as before. */
+      readonly webgpu?: boolean;
     }
   /** The administrator lets the client finish what it holds, or takes that back. */
   | { readonly type: "clientDrained"; readonly client: ClientId; readonly drained: boolean }

@@ -198,6 +198,12 @@ function apply(state: State, event: SchedulerEvent): void {
       return withClient(state, event, (client) => {
         client.wanted = event.tasks;
         client.slots = event.slots;
+        if (event.webgpu !== undefined) {
+          client.info = { ...client.info, webgpu: event.webgpu };
+          // Jobs that nobody could run are looked at anew.
+          state.hungry.delete(client);
+          state.newlyHungry.delete(client);
+        }
         noteCredit(state, client);
       });
     case "clientDrained":

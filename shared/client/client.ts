@@ -40,6 +40,8 @@ export interface Client {
   setSlots(slots: number): void;
   /** Each slot computes this share of the time, above 0 and up to 1, and rests between tasks; a task that runs is not interrupted. */
   setShare(share: number): void;
+  /** Tells the server, now or when connected, whether kernels can have WebGPU; until then the client's description says so. */
+  setWebGpu(has: boolean): void;
   /**
    * Finishes running tasks, hands the others back, delivers the results, and stops. Resolves when the client is stopped; `stop`
    * ends the draining early.
@@ -130,6 +132,9 @@ class ClientRuntime implements Client {
   }
   setShare(share: number): void {
     this.#dispatch({ type: "shareChosen", share });
+  }
+  setWebGpu(has: boolean): void {
+    this.#dispatch({ type: "webGpuChanged", has });
   }
   async drain(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();

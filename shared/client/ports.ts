@@ -178,7 +178,8 @@ export interface CommandParts {
 export interface SandboxFactory {
   /** Longest time that a sandbox is kept without a task; absent: for ever. */
   readonly idleMs?: number;
-  create(host: SandboxHost, options: { slot: number; memoryMb: number }): Promise<Sandbox>;
+  /** @param options - `webgpu`: kernels have WebGPU (SPEC.md [GPU-1]) */
+  create(host: SandboxHost, options: { slot: number; memoryMb: number; webgpu?: boolean }): Promise<Sandbox>;
 }
 
 /** The calls of the runner inside the sandbox. The core implements them, the shell exposes them. */

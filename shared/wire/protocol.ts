@@ -62,6 +62,8 @@ const jobDescriptorSchema = v.strictObject({
   portable: v.optional(v.literal(true)),
   /** The command of the client's machine that the kernel may run (SPEC.md [COMMAND-1]). */
   command: v.optional(commandNameSchema),
+  /** The kernel has WebGPU (SPEC.md [GPU-1]). Clients without it get no task of such a job. */
+  webgpu: v.optional(v.literal(true)),
   /** What the job is for, in the words of its customer. */
   description: v.optional(text(limits.descriptionChars)),
 });
@@ -101,12 +103,13 @@ const clientMessages = [
   }),
   /**
    * Credit: the client is willing to hold up to `tasks` unfinished leases in all. The number is absolute, so repeating it is
-   * harmless; 0 asks for no more tasks (paused, draining).
+   * harmless; 0 asks for no more tasks (paused, draining). `webgpu`: what hello said of it is no longer true.
    */
   v.strictObject({
     type: v.literal("want"),
     tasks: count(limits.tasksHeldPerClient),
     slots: count(limits.slotsPerClient),
+    webgpu: v.optional(v.boolean()),
   }),
   v.strictObject({
     type: v.literal("results"),

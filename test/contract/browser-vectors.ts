@@ -16,11 +16,15 @@ interface Outcome {
 }
 
 /** Runs a vector in the harness page of a tab, and compares the outcome. @param origin - where its blobs come from */
-export async function checkVector(tab: Tab, vector: KernelVector, origin?: Origin): Promise<void> {
+export async function checkVector(
+  tab: Tab,
+  vector: KernelVector & { webgpu?: boolean },
+  origin?: Origin,
+): Promise<void> {
   check(vector, await run(tab, vector, origin));
 }
 
-function run(tab: Tab, vector: KernelVector, origin?: Origin): Promise<Outcome> {
+function run(tab: Tab, vector: KernelVector & { webgpu?: boolean }, origin?: Origin): Promise<Outcome> {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
   const request = {
     source: vector.source,
@@ -28,6 +32,7 @@ function run(tab: Tab, vector: KernelVector, origin?: Origin): Promise<Outcome> 
     ...(vector.resume !== undefined && { resume: text(encodeValue(vector.resume)) }),
     ...(vector.resumeBytes && { resume: text(vector.resumeBytes) }),
     ...(origin && { origin }),
+    ...(vector.webgpu && { webgpu: true }),
     blobs: (vector.blobs ?? []).map(text),
     silentMs: vector.expect.state === "hangs" ? 500 : 45_000,
   };

@@ -82,13 +82,19 @@ export function testPagesIn(engine: Engine): void {
       });
     });
 
-    describe.each(hosts)("[BROWSER-2] hostile kernels on %s", (host) => {
+    describe.each(
+      hosts.flatMap((host) =>
+        engine === "webkit"
+          ? [[host, "no WebGPU", false] as const]
+          : [[host, "no WebGPU", false] as const, [host, "WebGPU", true] as const],
+      ),
+    )("[BROWSER-2] hostile kernels on %s, in sandboxes with %s", (host, _name, webgpu) => {
       let tab: Tab;
       beforeAll(async () => {
         tab = await browser.newTab();
         await openHarness(tab, pages.server.port, host);
         // The first sandbox fetches its page.
-        await tab.evaluate("window.harness.once('export default () => 1')");
+        await tab.evaluate(`window.harness.once('export default () => 1', null, false, ${webgpu})`);
         return () => tab.close();
       });
 
@@ -96,7 +102,7 @@ export function testPagesIn(engine: Engine): void {
         const { port, requests } = pages.server;
         const before = requests.length;
         const arrived = (): string[] => requests.slice(before).filter((line) => line !== "GET /favicon.svg");
-        await expectNoEscape(tab, host, port);
+        await expectNoEscape(tab, host, port, webgpu);
         // Without the policies the first request would have arrived long before the last attempt ended.
         expect(arrived()).toEqual([]);
         // The page itself reaches it.
@@ -106,13 +112,27 @@ export function testPagesIn(engine: Engine): void {
 
       test("reach no other server", async () => {
         const other = await countConnections();
-        await expectNoEscape(tab, host, other.port);
-        for (const vector of hostileVectors)
-          await checkVector(tab, { ...vector, input: `http://${host}:${other.port}` });
+        await expectNoEscape(tab, host, other.port, webgpu);
+        const target = { input: `http://${host}:${other.port}`, webgpu };
+        for (const vector of hostileVectors) await checkVector(tab, { ...vector, ...target });
+        if (webgpu) expect(await reachedBeforeRemoval(tab, target.input)).toEqual([]);
         expect(other.connections()).toBe(0);
         await fetch(`http://127.0.0.1:${other.port}/`).catch(() => undefined);
         expect(other.connections()).toBe(1);
       });
+    });
+
+    // A test of the engine: once its data: workers import modules from blobs, the attempts above are for it as well.
+    test.runIf(engine === "webkit")("[GPU-2] no kernel loads in a sandbox with WebGPU", async () => {
+      const tab = await open(`http://localhost:${pages.server.port}/harness.html`);
+      await until(() => tab.evaluate("window.harness !== undefined"));
+      const loading = tab.evaluate("window.harness.once('export default () => 1', null, false, true)");
+      await expect(loading).rejects.toThrow(/Cross-origin script load denied/);
+      const other = await countConnections();
+      // The caches are those of the worker's own opaque origin.
+      const reached = await reachedBeforeRemoval(tab, `http://localhost:${other.port}`);
+      expect(reached.filter((name) => name !== "caches")).toEqual([]);
+      expect(other.connections()).toBe(0);
     });
 
     test("[BROWSER-3] compute on plain HTTP, which is no secure context", async () => {
@@ -211,13 +231,19 @@ async function openHarness(tab: Tab, port: number, host: string = labHost): Prom
   await until(() => tab.evaluate("window.harness !== undefined"));
 }
 
-async function expectNoEscape(tab: Tab, host: string, port: number): Promise<void> {
+async function expectNoEscape(tab: Tab, host: string, port: number, webgpu: boolean): Promise<void> {
   const where = { url: `http://${host}:${port}/stolen`, ws: `ws://${host}:${port}/stolen` };
   const { output } = await tab.evaluate<{ output: Record<string, string> }>(
-    `window.harness.once(${JSON.stringify(escapes)}, ${JSON.stringify(where)})`,
+    `window.harness.once(${JSON.stringify(escapes)}, ${JSON.stringify(where)}, false, ${webgpu})`,
   );
-  expect(Object.entries(output).filter(([, how]) => !how.startsWith("blocked"))).toEqual([]);
+  const escaped = Object.entries(output).filter(([, how]) => !how.startsWith("blocked"));
+  expect(escaped.filter(([name]) => !webgpu || name !== "gpu")).toEqual([]);
   expect(Object.keys(output).length).toBeGreaterThan(25);
+}
+
+/** What a worker reaches by which it would run kernels with WebGPU, before its globals are removed: its policy alone holds it. */
+function reachedBeforeRemoval(tab: Tab, target: string): Promise<string[]> {
+  return tab.evaluate(`window.harness.beforeRemoval(${JSON.stringify(target)})`);
 }
 
 /** Listens for the time of a test, and counts connections of any protocol. */

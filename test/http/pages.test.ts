@@ -102,7 +102,7 @@ describe("pages", () => {
     const response = await server.request("/sandbox.html", { token: null });
     const hash = createHash("sha256").update(script).digest("base64");
     expect(policyOf(response)).toBe(
-      `sandbox allow-scripts; default-src 'none'; script-src 'sha256-${hash}' blob: 'wasm-unsafe-eval' 'unsafe-eval'; worker-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'`,
+      `sandbox allow-scripts; default-src 'none'; script-src 'sha256-${hash}' blob: 'wasm-unsafe-eval' 'unsafe-eval'; worker-src blob: data:; connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'`,
     );
     expect(response.headers.has("x-frame-options")).toBe(false);
   });

@@ -103,6 +103,18 @@ describe("order", () => {
     expect(indexesOf(h)).toEqual([0]);
   });
 
+  test("[GPU-2] a client that found WebGPU later gets tasks that need it, until it has it no more", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob({ requires: { webgpu: true } });
+    h.claim(job, [0, 1]);
+    const client = h.join(1, { webgpu: false });
+    expect(leasesIn(h.last)).toEqual([]);
+    h.feed({ type: "clientWanted", client, tasks: 1, slots: 1, webgpu: true });
+    expect(indexesOf(h)).toEqual([0]);
+    h.feed({ type: "clientWanted", client, tasks: 2, slots: 2, webgpu: false });
+    expect(leasesIn(h.last)).toEqual([]);
+  });
+
   describe("a job that no idle client may run", () => {
     const large = { memoryMb: 4096 };
 

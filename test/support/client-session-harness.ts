@@ -74,10 +74,13 @@ export class SessionHarness {
     return this.feed({ type: "messageReceived", message });
   }
 
-  welcome(dropped: Extract<ServerMessage, { type: "welcome" }>["dropped"] = []): SessionInstruction[] {
+  welcome(
+    dropped: Extract<ServerMessage, { type: "welcome" }>["dropped"] = [],
+    version = "0.1.0",
+  ): SessionInstruction[] {
     return this.hear({
       type: "welcome",
-      version: "0.1.0",
+      version,
       identity,
       ticket: "ticket",
       heartbeatMs: 15_000,

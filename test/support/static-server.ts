@@ -67,5 +67,5 @@ async function answer(
 function sandboxPolicy(html: string): string {
   const script = /<script>([\s\S]*?)<\/script>/.exec(html)?.[1] ?? "";
   const hash = createHash("sha256").update(script).digest("base64");
-  return `sandbox allow-scripts; default-src 'none'; script-src 'sha256-${hash}' blob: 'wasm-unsafe-eval' 'unsafe-eval'; worker-src blob:; connect-src 'none'; frame-ancestors 'self'`;
+  return `sandbox allow-scripts; default-src 'none'; script-src 'sha256-${hash}' blob: 'wasm-unsafe-eval' 'unsafe-eval'; worker-src blob: data:; connect-src 'none'; frame-ancestors 'self'`;
 }

@@ -10,6 +10,7 @@ import { openBlobCache } from "../../web-client/client/blob-cache.ts";
 import { createFrameSandboxes } from "../../web-client/client/frame-sandboxes.ts";
 import { hashBytes } from "../../web-client/client/hash-bytes.ts";
 import { createOutbox } from "../../web-client/client/outbox.ts";
+import { SandboxFrame } from "../../web-client/client/sandbox-frame.ts";
 import { openStores } from "../../web-client/client/stores.ts";
 import { joinElection } from "../../web-client/client/election.ts";
 import type { Identity } from "../../shared/wire/identity.ts";
@@ -33,6 +34,8 @@ interface VectorRequest {
   readonly origin?: Origin;
   /** A kernel counts as hanging after this long without a result. */
   readonly silentMs: number;
+  /** The sandbox is one of those whose kernels have WebGPU. */
+  readonly webgpu?: boolean;
 }
 
 const toBytes = (text: string): Uint8Array => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -67,7 +70,7 @@ async function runVector(request: VectorRequest): Promise<Record<string, unknown
       },
       report: (report) => void reports.push(readReport(report)),
     },
-    { slot: 0, memoryMb: 512 },
+    { slot: 0, memoryMb: 512, webgpu: request.webgpu ?? false },
   );
   try {
     const outcome = await outcomeOf(sandbox, request, reports);
@@ -122,7 +125,7 @@ const harness = {
   }),
 
   /** Makes a sandbox and loads a kernel; returns its number. */
-  async load(source: string, { portable = false, memoryMb = 512 } = {}): Promise<number> {
+  async load(source: string, { portable = false, memoryMb = 512, webgpu = false } = {}): Promise<number> {
     const reports: SandboxReport[] = [];
     const sandbox = await sandboxes.create(
       {
@@ -132,7 +135,7 @@ const harness = {
         put: async (bytes) => ({ sha256: await hashBytes(bytes), size: bytes.length }),
         report: (report) => void reports.push(readReport(report)),
       },
-      { slot: 0, memoryMb },
+      { slot: 0, memoryMb, webgpu },
     );
     const id = made.size;
     const entry: { sandbox: Sandbox; reports: SandboxReport[]; ended?: unknown } = { sandbox, reports };
@@ -152,8 +155,8 @@ const harness = {
   },
 
   /** Loads a kernel, runs one task, and terminates the sandbox. */
-  async once(source: string, input: Value = null, portable = false): Promise<unknown> {
-    const id = await harness.load(source, { portable });
+  async once(source: string, input: Value = null, portable = false, webgpu = false): Promise<unknown> {
+    const id = await harness.load(source, { portable, webgpu });
     const [outcome] = await harness.run(id, source, [input]);
     made.get(id)!.sandbox.terminate();
     return outcome;
@@ -181,6 +184,44 @@ const harness = {
       (error: Error) => error.message,
     );
     return { ended: await sandbox.ended, rejection, ms: performance.now() - startedAt };
+  },
+
+  /** What code of a data: worker reaches before the sandbox removes its globals, although no kernel runs there. */
+  async beforeRemoval(target: string): Promise<string[]> {
+    const code = `(() => {
+      const attempts = {
+        fetch: () => fetch("${target}/fetch", { mode: "no-cors" }),
+        xhr: () => { const x = new XMLHttpRequest(); x.open("GET", "${target}/xhr", false); x.send(); },
+        socket: () => new Promise((open, failed) => {
+          const s = new WebSocket("${target}".replace("http", "ws")); s.onopen = open; s.onerror = () => failed();
+        }),
+        events: () => new Promise((open, failed) => {
+          const s = new EventSource("${target}/events"); s.onopen = open; s.onerror = () => failed();
+        }),
+        script: () => importScripts("${target}/script.js"),
+        module: () => import("${target}/module.js"),
+        dataModule: () => import("data:text/javascript,export default 1"),
+        database: () => new Promise((open, failed) => {
+          const r = indexedDB.open("x"); r.onsuccess = open; r.onerror = () => failed();
+        }),
+        caches: () => caches.open("x"),
+        directory: () => navigator.storage.getDirectory(),
+      };
+      const patience = (promise) => Promise.race([promise, new Promise((_, failed) => setTimeout(failed, 1500))]);
+      Promise.all(Object.entries(attempts).map(async ([name, attempt]) => {
+        try { await patience(attempt()); return name; } catch { return ""; }
+      })).then((reached) => setTimeout(() => { throw new Error("reached<" + reached.filter(Boolean) + ">"); }));
+      return () => ({});
+    })()`;
+    const frame = await SandboxFrame.open("sandbox.html");
+    const { port2 } = new MessageChannel();
+    const reason = await new Promise<string>((died) =>
+      frame.spawn(port2, { memoryMb: 512, webgpu: code }, died),
+    );
+    frame.close("");
+    const reached = /reached<(.*)>/.exec(reason)?.[1];
+    if (reached === undefined) throw new Error(reason);
+    return reached.split(",").filter(Boolean);
   },
 
   measuredTimes: (thief: string, count: number) => measuredTimes(sandboxes, thief, count),

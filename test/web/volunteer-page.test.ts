@@ -139,7 +139,7 @@ describe("the volunteer page", () => {
     await untilText(page, /Nothing to do: 3 jobs are paused by their owners/);
     for (const id of ids) await server.api("POST", `/api/jobs/${id}/cancel`);
     await submit(server, "export default (x) => x;", [1], { requires: { webgpu: true } });
-    await untilText(page, /Jobs here need WebGPU/);
+    await untilText(page, /Jobs here need a graphics processor \(WebGPU\)/);
   });
 
   it("[VOLUNTEER-5] [VOLUNTEER-7] tells what each job is for, what it shows, and what became of its tasks", async () => {

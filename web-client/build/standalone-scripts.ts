@@ -9,6 +9,7 @@ import { commonCode } from "./common-code.ts";
  *   workers is a string in that script, without the common code, which the volunteer page hands over.
  * - `arbiter.js`, a shared worker: every build of the page must name the same worker, so the name carries no hash.
  * - `portable.js`, a module that the page hands to a worker whose kernel needs it.
+ * - `webgpu.js`, an expression that makes `giveWebGpu`, which the page hands to workers whose kernels have WebGPU.
  */
 export function standaloneScripts(entries: {
   frame: string;
@@ -16,6 +17,7 @@ export function standaloneScripts(entries: {
   commonCode: string;
   arbiter: string;
   portable: string;
+  webgpu: string;
 }): Plugin {
   return {
     name: "manyhands-standalone-scripts",
@@ -26,6 +28,12 @@ export function standaloneScripts(entries: {
       this.emitFile({ type: "asset", fileName: "sandbox.html", source: page(frame) });
       this.emitFile({ type: "asset", fileName: "arbiter.js", source: await bundle(entries.arbiter) });
       this.emitFile({ type: "asset", fileName: "portable.js", source: await bundle(entries.portable, "es") });
+      const webgpu = await bundle(entries.webgpu, "iife");
+      this.emitFile({
+        type: "asset",
+        fileName: "webgpu.js",
+        source: `(()=>{${webgpu};return made.giveWebGpu})()`,
+      });
     },
   };
 }
@@ -37,7 +45,7 @@ async function bundle(
   ...plugins: RolldownPlugin[]
 ): Promise<string> {
   const build = await rolldown({ input, platform: "browser", plugins });
-  const { output } = await build.generate({ format, minify: true, comments: false });
+  const { output } = await build.generate({ format, name: "made", minify: true, comments: false });
   await build.close();
   if (output.length !== 1) throw new Error(`${input} did not become one self-contained script`);
   return output[0].code;

@@ -9,6 +9,7 @@ import { describeBrowser, openIdentity } from "./identity.ts";
 import { createOutbox } from "./outbox.ts";
 import { openStores } from "./stores.ts";
 import { connect } from "./transport.ts";
+import { webGpu } from "./webgpu-state.ts";
 
 interface BrowserClientOptions {
   readonly slots: number;
@@ -71,10 +72,17 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
     // The page's own server has just delivered the page.
     keptServers: [page, ...identity.servers],
     onStatus: options.onStatus,
-    onEvent: options.onEvent,
+    onEvent(event, state) {
+      options.onEvent?.(event, state);
+      // A graphics processor that was lost may not come back.
+      if (event.type === "sandboxEnded" && !webGpu.missing) findWebGpu(client);
+    },
   });
   addEventListener("online", () => client.networkChanged());
-  setTimeout(loadFurtherCode, furtherCodeMs);
+  setTimeout(() => {
+    loadFurtherCode();
+    findWebGpu(client);
+  }, furtherCodeMs);
   return client;
 }
 
@@ -87,6 +95,13 @@ function loadFurtherCode(): void {
   ];
   // The task that needs it tries again.
   void Promise.allSettled(code);
+}
+
+/** A page that cannot load this code takes no tasks that need WebGPU. */
+function findWebGpu(client: Client): void {
+  void import("./webgpu.ts")
+    .then(({ lookForWebGpu }) => lookForWebGpu(sandboxes, client))
+    .catch(() => undefined);
 }
 
 const log: ClientPorts["log"] = (level, message, details) => {

@@ -8,7 +8,7 @@ import { SandboxFrame } from "./sandbox-frame.ts";
 
 /** A worker starts in some ten milliseconds; a machine that swaps may need a thousand times that. */
 const startMs = 30_000;
-/** Deadline of fetching the portable code: less than the session's for a load, so that a slow network is not taken for a slow kernel. */
+/** Deadline of fetching code of workers: less than the session's for a load, so that a slow network is not taken for a slow kernel. */
 const fetchMs = 4000;
 
 /** A worker cannot be stopped for a while. One that idles is kept this long for tasks that come one by one. */
@@ -51,15 +51,16 @@ export function createFrameSandboxes(url = "sandbox.html"): FrameSandboxes {
 
   return {
     idleMs,
-    async create(host, { memoryMb }) {
-      const sandbox = new WorkerSandbox(await inTurn(), host, memoryMb);
+    async create(host, { memoryMb, webgpu }) {
+      const code = webgpu ? await codeOf("webgpu.js") : undefined;
+      const sandbox = new WorkerSandbox(await inTurn(), host, memoryMb, code);
       await sandbox.ready;
       return sandbox;
     },
     warmUp() {
       inTurn().catch(() => undefined);
     },
-    fetchPortable: () => void portableCode(),
+    fetchPortable: () => void codeOf(portable),
     close() {
       void frame?.then((open) => open.close("The page closed it."));
     },
@@ -77,14 +78,14 @@ class WorkerSandbox implements Sandbox {
   /** Rejects when the sandbox ends: no call may wait for an answer that cannot come. */
   readonly #dead: Promise<never>;
 
-  constructor(frame: SandboxFrame, host: SandboxHost, memoryMb: number) {
+  constructor(frame: SandboxFrame, host: SandboxHost, memoryMb: number, webgpu: string | undefined) {
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     this.#dead = this.ended.then(({ reason }) => {
       throw new Error(reason ?? "The sandbox was terminated.");
     });
     this.#dead.catch(() => undefined);
     const { port1, port2 } = new MessageChannel();
-    const worker = frame.spawn(port2, memoryMb, (reason) => this.#end(reason));
+    const worker = frame.spawn(port2, { memoryMb, webgpu }, (reason) => this.#end(reason));
     this.#terminate = worker.terminate;
     const greeted = Promise.withResolvers<void>();
     this.#port = guardPort(port1, {
@@ -100,8 +101,8 @@ class WorkerSandbox implements Sandbox {
     expose(exposedHost(host), this.#port.endpoint);
   }
 
-  async load(kernelSha256: string, source: Uint8Array, portable = false): Promise<void> {
-    const code = portable ? await portableCode() : undefined;
+  async load(kernelSha256: string, source: Uint8Array, isPortable = false): Promise<void> {
+    const code = isPortable ? await codeOf(portable) : undefined;
     await Promise.race([this.#runner.load(kernelSha256, compact(source), code), this.#dead]);
   }
 
@@ -135,22 +136,25 @@ class WorkerSandbox implements Sandbox {
   }
 }
 
-let portable: Promise<Uint8Array> | undefined;
+/** The portable code, a third of the page's size. */
+const portable = "portable.js";
+const fetched = new Map<string, Promise<string>>();
 
-/** The portable code, a third of the page's size, fetched when the first kernel needs it. @throws PlatformError UNREACHABLE */
-function portableCode(): Promise<Uint8Array> {
-  portable ??= fetchPortable();
-  portable.catch(() => (portable = undefined));
-  return portable;
+/** Code of workers that the first kernel needs which needs it. @throws PlatformError UNREACHABLE */
+function codeOf(name: string): Promise<string> {
+  const code = fetched.get(name) ?? fetchCode(name);
+  fetched.set(name, code);
+  code.catch(() => fetched.delete(name));
+  return code;
 }
 
-async function fetchPortable(): Promise<Uint8Array> {
+async function fetchCode(name: string): Promise<string> {
   try {
-    const reply = await fetch("portable.js", { signal: AbortSignal.timeout(fetchMs) });
+    const reply = await fetch(name, { signal: AbortSignal.timeout(fetchMs) });
     if (!reply.ok) throw new Error(`status ${reply.status}`);
-    return new Uint8Array(await reply.arrayBuffer());
+    return await reply.text();
   } catch (error) {
-    throw new PlatformError("UNREACHABLE", `portable.js could not be fetched: ${messageOf(error)}.`);
+    throw new PlatformError("UNREACHABLE", `${name} could not be fetched: ${messageOf(error)}.`);
   }
 }
 

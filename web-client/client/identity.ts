@@ -65,7 +65,7 @@ export function describeBrowser(
     name: names ? `${names} (${browser})` : browser,
     ...(token === undefined ? {} : { token }),
     memoryMb: memoryPerSlotMb(),
-    // WebGPU kernels are not offered yet: the sandbox removes `navigator`.
+    // The page finds out after it has joined.
     webgpu: false,
     version,
   };

@@ -51,7 +51,11 @@ export class SandboxFrame {
   }
 
   /** Starts a worker that gets `port`; `died` is called at most once, when it ends without `terminate`. */
-  spawn(port: MessagePort, memoryMb: number, died: (reason: string) => void): { terminate: () => void } {
+  spawn(
+    port: MessagePort,
+    options: { readonly memoryMb: number; readonly webgpu?: string | undefined },
+    died: (reason: string) => void,
+  ): { terminate: () => void } {
     const id = this.#nextId++;
     const forget = (): void => {
       this.#died.delete(id);
@@ -63,7 +67,7 @@ export class SandboxFrame {
       died(reason);
     });
     this.#startPinging();
-    this.#tell({ type: "spawn", id, memoryMb }, [port]);
+    this.#tell({ type: "spawn", id, ...options }, [port]);
     return {
       terminate: () => {
         forget();

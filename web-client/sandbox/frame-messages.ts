@@ -8,7 +8,13 @@ export interface Greeting {
 
 /** Page → sandbox frame, over the control port. `spawn` carries the worker's own port. */
 export type ToFrame =
-  | { readonly type: "spawn"; readonly id: number; readonly memoryMb: number }
+  /** `webgpu`: the code that gives kernels WebGPU (sandbox/webgpu.ts). */
+  | {
+      readonly type: "spawn";
+      readonly id: number;
+      readonly memoryMb: number;
+      readonly webgpu?: string | undefined;
+    }
   | { readonly type: "terminate"; readonly id: number }
   | { readonly type: "ping"; readonly count: number };
 
@@ -28,5 +34,5 @@ export const workerReady = "manyhands:ready";
 /** The runner of a worker, as the page calls it. */
 export interface WorkerRunner extends KernelRunner {
   /** @param portableCode - a module that makes the realm portable, imported before the kernel */
-  load(kernelSha256: string, source: Uint8Array, portableCode?: Uint8Array): Promise<void>;
+  load(kernelSha256: string, source: Uint8Array, portableCode?: string): Promise<void>;
 }

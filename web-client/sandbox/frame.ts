@@ -8,11 +8,13 @@ import type { FromFrame, Greeting, ToFrame } from "./frame-messages.ts";
  */
 const workers = new Map<number, Worker>();
 
-/** The worker's script is a function, so that a kernel cannot name the common code, and strict, as the modules it was made from. */
-function workerUrlWith(commonCode: string): string {
-  const parts = [`(()=>{"use strict";${ownMath};const commonCode=(${commonCode})();`, workerSource, "})()"];
-  // The worker is a classic one: Chromium starts no module worker from a blob URL under an opaque origin.
-  return URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
+/**
+ * The worker's script is a function, so that a kernel cannot name the common code, and strict, as the modules it was made from. The worker
+ * is a classic one: Chromium starts no module worker from a blob URL under an opaque origin.
+ * @param webgpu - an expression
+ */
+function scriptWith(commonCode: string, webgpu = "null"): string {
+  return `(()=>{"use strict";${ownMath};const commonCode=(${commonCode})(),webgpu=${webgpu};${workerSource}})()`;
 }
 
 function spawn(
@@ -30,7 +32,13 @@ function spawn(
 }
 
 function listen(control: MessagePort, { commonCode }: Greeting): void {
-  const workerUrl = workerUrlWith(commonCode);
+  const script = new Blob([scriptWith(commonCode)], { type: "text/javascript" });
+  const workerUrl = URL.createObjectURL(script);
+  // A worker of an opaque origin is a secure context, and so has WebGPU, when its address is a data: URL and not a blob's.
+  const urlFor = ({ webgpu }: Extract<ToFrame, { type: "spawn" }>): string =>
+    webgpu
+      ? "data:text/javascript;charset=utf-8," + encodeURIComponent(scriptWith(commonCode, webgpu))
+      : workerUrl;
   const tell = (message: FromFrame): void => control.postMessage(message);
   control.addEventListener("message", (event: MessageEvent<ToFrame>) => {
     const message = event.data;
@@ -38,7 +46,7 @@ function listen(control: MessagePort, { commonCode }: Greeting): void {
     else if (message.type === "terminate") {
       workers.get(message.id)?.terminate();
       workers.delete(message.id);
-    } else if (event.ports[0]) spawn(workerUrl, message, event.ports[0], tell);
+    } else if (event.ports[0]) spawn(urlFor(message), message, event.ports[0], tell);
   });
   control.start();
   tell({ type: "ready" });

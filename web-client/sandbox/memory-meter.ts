@@ -4,9 +4,15 @@ import { bufferClasses } from "./allowed-globals.ts";
 const leastBytes = 2 ** 20;
 
 interface Counted {
-  readonly bytes: number;
+  bytes: number;
   /** Number of probes that were made before. */
   readonly round: number;
+}
+
+/** Counts objects with memory of their own that the meter does not see by itself. */
+export interface MemoryMeter {
+  /** @returns a function to be called when the memory is given back before the object is collected; nothing for small objects */
+  count(object: object, bytes: number): (() => void) | undefined;
 }
 
 /**
@@ -18,12 +24,14 @@ interface Counted {
  *
  * @param outgrew - called with the bytes held, when they are more than `limitBytes`
  */
-export function meterMemory(limitBytes: number, outgrew: (bytes: number) => void): void {
-  const collected = new FinalizationRegistry<Counted>((counted) => {
+export function meterMemory(limitBytes: number, outgrew: (bytes: number) => void): MemoryMeter {
+  const free = (counted: Counted): void => {
     if (counted === probe) later(judge);
     held -= counted.bytes;
     if (counted.round === round) young -= counted.bytes;
-  });
+    counted.bytes = 0;
+  };
+  const collected = new FinalizationRegistry<Counted>(free);
   // The functions are taken or bound here, because a kernel may replace them later.
   const later = setTimeout;
   const register = collected.register.bind(collected);
@@ -41,16 +49,18 @@ export function meterMemory(limitBytes: number, outgrew: (bytes: number) => void
   const check = (bytes: number): void => {
     if (bytes > limitBytes) outgrew(bytes);
   };
-  const count = (buffer: ArrayBufferLike): void => {
-    const bytes = buffer.byteLength;
+  const count = (object: object, bytes: number): (() => void) | undefined => {
     if (bytes < leastBytes) return;
     check(bytes);
-    register(buffer, { bytes, round });
+    const counted = { bytes, round };
+    register(object, counted);
     held += bytes;
     young += bytes;
-    if (probe || held <= limitBytes) return;
-    young = 0;
-    register({}, (probe = { bytes: 0, round: ++round }));
+    if (!probe && held > limitBytes) {
+      young = 0;
+      register({}, (probe = { bytes: 0, round: ++round }));
+    }
+    return () => free(counted);
   };
 
   const scope = globalThis as unknown as Record<string, new () => { buffer?: ArrayBufferLike }>;
@@ -63,7 +73,7 @@ export function meterMemory(limitBytes: number, outgrew: (bytes: number) => void
         const object = construct(native, given, made === counting ? native : made);
         const buffer = object.buffer ?? (object as ArrayBuffer);
         // A view of a buffer that is there already adds nothing.
-        if (buffer !== given[0]) count(buffer);
+        if (buffer !== given[0]) count(buffer, buffer.byteLength);
         return object;
       },
     });
@@ -82,4 +92,5 @@ export function meterMemory(limitBytes: number, outgrew: (bytes: number) => void
       return buffer;
     },
   });
+  return { count };
 }

@@ -7,6 +7,7 @@ import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { removeGlobals } from "./allowed-globals.ts";
 import { workerReady, type WorkerRunner } from "./frame-messages.ts";
 import { meterMemory } from "./memory-meter.ts";
+import type { giveWebGpu } from "./webgpu.ts";
 import { portEndpoint } from "./port-endpoint.ts";
 import { makeReplacements } from "./replacements.ts";
 
@@ -19,6 +20,9 @@ const objectUrl = URL.createObjectURL.bind(URL);
 const revoke = URL.revokeObjectURL.bind(URL);
 const BlobOfSource = Blob;
 const Bytes = Uint8Array;
+
+/** The frame declares it: null in workers without WebGPU. */
+declare const webgpu: typeof giveWebGpu | null;
 
 const mib = 2 ** 20;
 
@@ -38,8 +42,8 @@ function start(port: MessagePort, memoryMb: number): void {
   const endpoint = portEndpoint(port);
   const timers = makeKernelTimers({ setTimeout, setInterval, clearTimeout });
   const replacements = makeReplacements({ log: (...parts) => running?.log(...parts) });
-  meterMemory(memoryMb * mib, (bytes) => endpoint.postMessage(Math.round(bytes / mib)));
-  removeGlobals(globalThis, { ...replacements, ...timers.globals });
+  const meter = meterMemory(memoryMb * mib, (bytes) => endpoint.postMessage(Math.round(bytes / mib)));
+  removeGlobals(globalThis, { ...replacements, ...timers.globals, ...webgpu?.(meter) });
   const runner = createKernelRunner({
     importModule,
     host: hostOver(wrap<RunnerHost>(endpoint)),
@@ -113,8 +117,8 @@ async function importModule(source: Uint8Array): Promise<{ default?: unknown }> 
   };
 }
 
-async function importSource(source: Uint8Array): Promise<{ default?: unknown }> {
-  const url = objectUrl(new BlobOfSource([source as Uint8Array<ArrayBuffer>], { type: "text/javascript" }));
+async function importSource(source: Uint8Array | string): Promise<{ default?: unknown }> {
+  const url = objectUrl(new BlobOfSource([source as BlobPart], { type: "text/javascript" }));
   try {
     return (await import(/* @vite-ignore */ url)) as { default?: unknown };
   } finally {

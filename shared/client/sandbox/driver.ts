@@ -67,8 +67,9 @@ export class SandboxDriver {
   }
 
   async #create(instruction: Instruction<"openSandbox">, over: AbortSignal): Promise<Sandbox> {
-    const { slot, memoryMb } = instruction;
-    const creating = this.#ports.sandboxes.create(this.#host(instruction, over), { slot, memoryMb });
+    const { slot, memoryMb, webgpu } = instruction;
+    const host = this.#host(instruction, over);
+    const creating = this.#ports.sandboxes.create(host, { slot, memoryMb, webgpu });
     const { promise: late, reject } = Promise.withResolvers<never>();
     const cancel = this.#ports.clock.setTimer(openMs, () => {
       reject(new Error(`no sandbox came up within ${openMs / 1000} s`));

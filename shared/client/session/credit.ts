@@ -100,7 +100,7 @@ export function settleCredit(state: SessionState): void {
   // The first want goes right behind the hello (SPEC.md [PAGE-2]).
   if (connection.state !== "connected" && connection.state !== "greeting") return;
   const slots = state.mode === "running" ? usableSlots(state) : 0;
-  const { meanMs, known } = pace(state, slots);
+  const { meanMs, known: isPaceKnown } = pace(state, slots);
   const { roundTripMs, meanInputBytes, gapMs, fetchMs } = state;
   const input = {
     slots,
@@ -116,14 +116,17 @@ export function settleCredit(state: SessionState): void {
   const uploading = Math.min(state.uploads, slots);
   const tasks = slots === 0 ? 0 : Math.min(limits.tasksHeldPerClient, slots + queue + uploading);
   const sent = connection.credit;
-  if (!sent || sent.slots !== slots || creditMoved(sent.tasks, tasks)) {
-    send(state, { type: "want", tasks, slots });
-    connection.credit = { tasks, slots };
+  const { webgpu } = state;
+  const known = sent?.webgpu ?? webgpu;
+  const isNews = webgpu !== known && connection.state === "connected" && connection.isAlike;
+  if (!sent || sent.slots !== slots || creditMoved(sent.tasks, tasks) || isNews) {
+    send(state, { type: "want", tasks, slots, ...(isNews && { webgpu }) });
+    connection.credit = { tasks, slots, webgpu: isNews ? webgpu : known };
   }
   // A queue sized for tiny tasks holds too many long ones: other clients can have those sooner. Their data stays in the cache.
   if (
     connection.state === "connected" &&
-    known &&
+    isPaceKnown &&
     state.queuedTasks > (ahead ? queue : 4 * queue + 2 * slots)
   )
     releaseNewest(state, state.queuedTasks - queue);

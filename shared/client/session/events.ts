@@ -14,6 +14,8 @@ export type SessionEvent =
   | { readonly type: "slotsChosen"; readonly slots: number }
   /** The share of time in which each slot computes. */
   | { readonly type: "shareChosen"; readonly share: number }
+  /** Whether kernels can have WebGPU in a sandbox of this client. */
+  | { readonly type: "webGpuChanged"; readonly has: boolean }
   | { readonly type: "drainAsked" }
   | { readonly type: "stopAsked" }
   /** Answers `loadState` with what an earlier run of this client left behind. */
@@ -111,6 +113,7 @@ export type SessionInstruction =
       readonly memoryMb: number;
       /** The command that kernels of the sandbox may run. */
       readonly command?: string;
+      readonly webgpu: boolean;
     }
   | { readonly type: "closeSandbox"; readonly slot: number; readonly sandbox: number }
   /** Load the kernel unless the sandbox has it, fetch inputs that are blobs, run the tasks. */

@@ -95,6 +95,9 @@ function apply(state: SessionState, event: SessionEvent): void {
       return changeSlots(state, event.slots);
     case "shareChosen":
       return changeShare(state, event.share);
+    case "webGpuChanged":
+      state.webgpu = event.has;
+      return;
     case "drainAsked":
       return askDrain(state);
     case "stopAsked":

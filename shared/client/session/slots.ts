@@ -126,7 +126,7 @@ function oldestJob(state: SessionState, key?: string): HeldJob | undefined {
 }
 
 function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
-  const { kernel, signature, seed, memoryMb, portable, command } = job.descriptor;
+  const { kernel, signature, seed, memoryMb, portable, webgpu = false, command } = job.descriptor;
   const tasks = takeBundle(state, job);
   const key = sandboxKey(job.descriptor);
   if (slot.sandbox?.key !== key) closeSandbox(state, slot);
@@ -138,6 +138,7 @@ function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
       slot: slot.number,
       sandbox,
       memoryMb,
+      webgpu,
       ...(command && { command }),
     });
   }

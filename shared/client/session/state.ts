@@ -31,6 +31,8 @@ export interface SessionOptions {
 interface Credit {
   readonly tasks: number;
   readonly slots: number;
+  /** What the server was told last. */
+  readonly webgpu: boolean;
 }
 
 export type Connection =
@@ -53,6 +55,8 @@ export type Connection =
       readonly state: "connected";
       readonly since: number;
       readonly heartbeatMs: number;
+      /** Whether the server has the client's version, and so knows all of its messages. */
+      readonly isAlike: boolean;
       /** Number of the next try to connect; 0 again once work moved on this connection. */
       attempt: number;
       heardAt: number;
@@ -187,6 +191,8 @@ export interface SessionState {
   readonly options: SessionOptions;
   /** The newest identity from the server. */
   identity: Identity | undefined;
+  /** Whether kernels can have WebGPU. */
+  webgpu: boolean;
   /** Known addresses: first that of the newest connection or of the next try, then the others in the order of their turns. */
   servers: string[];
   /** The addresses as they are kept for the next start. */
@@ -258,6 +264,7 @@ export function newState(options: SessionOptions): SessionState {
   return {
     options,
     identity: options.description.identity,
+    webgpu: options.description.webgpu,
     servers,
     // A client of one server has nothing to keep but its identity.
     kept: servers.length > 1 ? "" : servers.join(),
@@ -318,8 +325,8 @@ export function keyOf(task: HeldTask): LeaseKey {
 }
 
 /** Jobs with the same key can share a sandbox. */
-export function sandboxKey({ kernel, customer, memoryMb, portable, command }: JobDescriptor): string {
-  return `${kernel.sha256} ${memoryMb} ${portable} ${command} ${customer}`;
+export function sandboxKey({ kernel, customer, memoryMb, portable, webgpu, command }: JobDescriptor): string {
+  return `${kernel.sha256} ${memoryMb} ${portable} ${webgpu} ${command} ${customer}`;
 }
 
 /** Sends a message; the caller has checked that the client is connected. */

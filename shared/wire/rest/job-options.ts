@@ -4,7 +4,7 @@ import { jobDefaults, limits } from "../../limits.ts";
 import { kernelSignatureSchema } from "../kernel-signature.ts";
 import { integer, text } from "./fields.ts";
 import { requirementsSchema } from "./requirements.ts";
-import { compareSchema, verifySchema } from "./verification.ts";
+import { compareSchema, verifySchema, type Compare } from "./verification.ts";
 
 /** Prefix of a key for one run of one program: no later run has the same key. */
 export const onceKeyPrefix = "once-";
@@ -41,7 +41,8 @@ export const jobOptionsSchema = v.strictObject({
    */
   math: v.optional(v.picklist(["portable", "native"]), "portable"),
   verify: v.optional(verifySchema, "audit"),
-  compare: v.optional(compareSchema, "bits"),
+  /** Absent: `bits`, or a tolerance when `requires.webgpu` is true ({@link usualCompare}). */
+  compare: v.optional(compareSchema),
   /**
    * The kernel module's `check(input, output)` and `suspicious(output)` look at every result of a stranger, in a trusted client's sandbox.
    */
@@ -71,8 +72,10 @@ export const jobOptionsSchema = v.strictObject({
    */
   outputsPerTask: v.optional(integer(2, limits.outputsPerTask)),
 });
+/** Options of a job with the defaults that do not depend on other options. */
+export type GivenOptions = v.InferOutput<typeof jobOptionsSchema>;
 /** Options of a job with every default filled in. */
-export type JobOptions = v.InferOutput<typeof jobOptionsSchema>;
+export type JobOptions = GivenOptions & { compare: Compare };
 /** Options of a job as a customer gives them. */
 export type JobOptionsInput = v.InferInput<typeof jobOptionsSchema>;
 

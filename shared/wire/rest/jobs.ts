@@ -4,7 +4,7 @@ import { jobIdSchema, sha256Schema } from "../../ids.ts";
 import { taskFailureSchema } from "./failures.ts";
 import { jobOptionsSchema } from "./job-options.ts";
 import { jobStates } from "./job-state.ts";
-import { statementSchema } from "./verification.ts";
+import { compareSchema, statementSchema } from "./verification.ts";
 
 export const jobCountsSchema = v.object({
   total: v.number(),
@@ -21,6 +21,7 @@ export type JobCounts = v.InferOutput<typeof jobCountsSchema>;
 export const jobSchema = v.object({
   id: jobIdSchema,
   ...jobOptionsSchema.entries,
+  compare: v.optional(compareSchema, "bits"),
   customer: v.string(),
   kernel: blobNameSchema,
   state: v.picklist(jobStates),

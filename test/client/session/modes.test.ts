@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bundleSize, queueBeyondSlots, updateMean } from "../../../shared/client/session/credit.ts";
+import type { JobId } from "../../../shared/ids.ts";
 import { statusOf } from "../../../shared/client/status.ts";
 import {
   descriptor,
@@ -174,5 +175,44 @@ describe("pause, drain, stop", () => {
     expect(statusOf(h.session.state).slots).toHaveLength(1);
     expect(sent(h.feed({ type: "slotsChosen", slots: 3 }), "want")[0]?.slots).toBe(3);
     expect(statusOf(h.session.state).slots).toHaveLength(3);
+  });
+});
+
+describe("[GPU-2] WebGPU that is found after the start", () => {
+  const wants = (out: Parameters<typeof sent>[0]): unknown[] => sent(out, "want");
+
+  test("is told with the credit, once, and by the next hello", () => {
+    const h = new SessionHarness();
+    h.join();
+    expect(wants(h.feed({ type: "webGpuChanged", has: true }))).toEqual([
+      { type: "want", tasks: 2, slots: 2, webgpu: true },
+    ]);
+    expect(wants(h.feed({ type: "webGpuChanged", has: true }))).toEqual([]);
+    expect(wants(h.feed({ type: "slotsChosen", slots: 3 }))).toEqual([{ type: "want", tasks: 3, slots: 3 }]);
+    const again = h.rejoin();
+    expect(sent(again, "hello")[0]?.webgpu).toBe(true);
+    expect(wants(again)).toEqual([{ type: "want", tasks: 3, slots: 3 }]);
+    expect(wants(h.feed({ type: "webGpuChanged", has: false }))).toEqual([
+      { type: "want", tasks: 3, slots: 3, webgpu: false },
+    ]);
+  });
+
+  test("is told to a server of another version by hello alone", () => {
+    const h = new SessionHarness();
+    h.feed({ type: "startAsked" });
+    h.feed({ type: "stateLoaded", outbox: [], cached: [] });
+    h.feed({ type: "connectionOpened" });
+    h.welcome([], "0.2.0");
+    expect(wants(h.feed({ type: "webGpuChanged", has: true }))).toEqual([]);
+    expect(sent(h.rejoin(), "hello")[0]?.webgpu).toBe(true);
+  });
+
+  test("a sandbox serves jobs with it or without", () => {
+    const h = new SessionHarness();
+    h.join();
+    const opened = (tasks: ReturnType<typeof h.lease>) =>
+      ofType(tasks, "openSandbox").map(({ webgpu }) => webgpu);
+    expect(opened(h.lease([leased(0)], { ...job, webgpu: true }))).toEqual([true]);
+    expect(opened(h.lease([leased(1)], descriptor({ id: "j_bbbbbbbbbbbbbbbb" as JobId })))).toEqual([false]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Sha256 } from "../../../shared/ids.ts";
+import type { Value } from "../../../shared/wire/codec.ts";
 import { squares, VerificationWorld } from "../../support/verification-world.ts";
 
 describe("[VERIFY-7] a comparator", () => {
@@ -13,6 +14,26 @@ describe("[VERIFY-7] a comparator", () => {
       done: 30,
       statement: { wrong: 0, strangers: 30, audited: 4 },
     });
+  });
+
+  test("takes a part of the largest number of an array for its tolerance, in arrays of floats and in lists", async () => {
+    const arrays: ((numbers: number[]) => Value)[] = [
+      (numbers) => Float32Array.from(numbers),
+      (numbers) => numbers,
+    ];
+    for (const array of arrays)
+      for (const [error, wrong] of [
+        [0.5, 0],
+        [2, 1],
+      ] as const) {
+        const world = await VerificationWorld.open({ auditors: true });
+        const job = await world.job(10, { compare: { norm: 1e-3 } });
+        const vector = (error: number) => () => array([-1000, 0.1 + error, Infinity]);
+        await world.work(world.stranger(vector(error)));
+        world.trusted(vector(0));
+        await world.workAll();
+        expect(await world.row(job)).toMatchObject({ done: 10, statement: { wrong } });
+      }
   });
 
   test("of the kernel module is called by a trusted client", async () => {

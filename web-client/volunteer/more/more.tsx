@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { webGpu } from "../../client/webgpu-state.ts";
 import type { Host } from "../host.ts";
 import { describePhase, type Phase, type Sentence } from "../phase.ts";
 import { page } from "../texts/current.ts";
@@ -160,6 +161,7 @@ function idleText({
     case "paused":
       return texts.paused(jobs);
     case "needs":
+      if (needs === "webgpu") return texts.webgpu[webGpu.missing ?? "looking"];
       return texts.needs[needs] ?? texts.needs["other"]!;
     case "full":
     case "data":

@@ -36,11 +36,22 @@ export const more: MoreTexts = {
     needs: {
       node: "Die Aufträge hier brauchen das Programm ohne Browser (manyhands client).",
       memory: "Die Aufträge hier brauchen mehr Speicher, als dieser Browser einem Kern gibt.",
-      webgpu: "Die Aufträge hier brauchen WebGPU, das dieser Browser nicht hat.",
       command:
         "Die Aufträge hier starten ein Programm, das auf Computern des Labors installiert ist. Kein Browser bekommt sie.",
       trusted: "Die Aufträge hier sind nur für Computer mit einer Einladung des Betreibers.",
       other: "Die Aufträge hier brauchen etwas, das dieser Computer nicht hat.",
+    },
+    webgpu: {
+      looking:
+        "Die Aufträge hier brauchen einen Grafikprozessor (WebGPU). Diese Seite stellt gerade fest, ob sie einen benutzen darf.",
+      insecure:
+        "Die Aufträge hier brauchen einen Grafikprozessor (WebGPU), den Browser nur Seiten unter https:// und localhost geben. Diese Seite hat eine andere Adresse.",
+      missing:
+        "Die Aufträge hier brauchen einen Grafikprozessor (WebGPU), den dieser Browser Seiten nicht gibt. Ein anderer Browser oder eine neuere Version kann es vielleicht.",
+      adapter:
+        "Die Aufträge hier brauchen einen Grafikprozessor (WebGPU). Dieser Browser hat keinen für sie: Es gibt keinen, sein Treiber ist zu alt, oder er ist in den Einstellungen abgeschaltet.",
+      sandbox:
+        "Die Aufträge hier brauchen einen Grafikprozessor (WebGPU), den dieser Browser den Sandkästen der Aufträge nicht gibt. Ein anderer Browser kann es vielleicht.",
     },
   },
   settings: {

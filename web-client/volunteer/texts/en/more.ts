@@ -36,11 +36,22 @@ export const more = {
     needs: {
       node: "Jobs here need the program without a browser (manyhands client).",
       memory: "Jobs here need more memory than this browser gives to a core.",
-      webgpu: "Jobs here need WebGPU, which this browser does not have.",
       command: "Jobs here run a program that is installed on computers of the lab. No browser gets them.",
       trusted: "Jobs here are only for computers with an invitation of their administrator.",
       other: "Jobs here need what this computer does not have.",
     } as Readonly<Record<string, string>>,
+    webgpu: {
+      looking:
+        "Jobs here need a graphics processor (WebGPU). This page is finding out whether it may use one.",
+      insecure:
+        "Jobs here need a graphics processor (WebGPU), which browsers give to pages on https:// and localhost only. This page has another address.",
+      missing:
+        "Jobs here need a graphics processor (WebGPU), which this browser does not give to pages. Another browser, or a newer version, may.",
+      adapter:
+        "Jobs here need a graphics processor (WebGPU). This browser has none for them: there is none, its driver is too old, or it is switched off in the settings.",
+      sandbox:
+        "Jobs here need a graphics processor (WebGPU), which this browser does not give to the sandboxes of jobs. Another browser may.",
+    },
   },
   settings: {
     cores: (slots: number, cores: number) => `Processor cores to lend: ${slots} of ${cores}`,

@@ -1,0 +1,128 @@
+import type { Browser, Page } from "puppeteer";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { labHost, launchBrowser } from "../support/browser.ts";
+import { readClients, readJob, readResults, submitJob } from "../support/jobs.ts";
+import { until } from "../support/processes.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+import { multiplies, softwareGraphics } from "../support/webgpu.ts";
+
+const inputs = [1, 2, 3, 4, 5, 6, 7, 8].map((factor) => ({ numbers: [1, 2.5, -3], factor }));
+const products = inputs.map(({ numbers, factor }) => numbers.map((number) => number * factor));
+
+/** The volunteer page in a profile of its own, and thus another client. */
+async function openPage(browser: Browser, server: TestServer, query = "", language = "en"): Promise<Page> {
+  const context = await browser.createBrowserContext();
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  await page.evaluateOnNewDocument(
+    `Object.defineProperty(navigator, "language", { get: () => ${JSON.stringify(language)} })`,
+  );
+  await page.goto(`http://localhost:${server.port}/?auto=1&slots=1${query}`);
+  return page;
+}
+
+const untilText = (page: Page, text: RegExp): Promise<unknown> =>
+  page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
+
+const hasWebGpu = async (server: TestServer, count = 1): Promise<boolean> =>
+  (await readClients(server)).filter(({ webgpu }) => webgpu).length === count;
+
+const finished = (server: TestServer, id: string) => async (): Promise<boolean> =>
+  (await readJob(server, id)).state === "finished";
+
+async function outputsOf(server: TestServer, id: string): Promise<number[][]> {
+  const lines = await readResults(server, id);
+  const outputs: number[][] = [];
+  for (const line of lines) {
+    if (line.state !== "done") throw new Error(JSON.stringify(line));
+    const { base64 } = line.output as { base64: string };
+    outputs[line.index] = [...new Float32Array(new Uint8Array(Buffer.from(base64, "base64")).buffer)];
+  }
+  return outputs;
+}
+
+describe("pages with WebGPU", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchBrowser({ isolateSandboxes: true, args: softwareGraphics });
+  });
+  afterAll(() => browser?.close());
+
+  test("[GPU-2] [GPU-4] a volunteer's results are computed on the graphics processor, audited and accepted, although the bits differ", async () => {
+    const server = await startTestServer();
+    const { token } = await server.api("POST", "/api/tokens", { role: "client", name: "lab" });
+    await openPage(browser, server, `&invite=${String(token)}`);
+    await openPage(browser, server);
+    await until(() => hasWebGpu(server, 2));
+    // Like graphics processors that round otherwise.
+    const source = multiplies.replace(
+      "export default ({ numbers, factor }) => multiply(Float32Array.from(numbers), factor);",
+      `export default async ({ numbers, factor }) => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        return (await multiply(Float32Array.from(numbers), factor)).map((x) => x * (1 + Math.random() * 1e-4));
+      };`,
+    );
+    const id = await submitJob(server, source, inputs, { requires: { webgpu: true }, math: "native" });
+    await until(finished(server, id));
+    const job = await readJob(server, id);
+    expect(job.compare).toEqual({ rel: 1e-3, norm: 1e-3 });
+    expect(job.statement).toMatchObject({ wrong: 0, unverified: 0, irreproducible: false });
+    expect(job.statement.audited).toBeGreaterThanOrEqual(1);
+    const outputs = await outputsOf(server, id);
+    outputs.forEach((output, at) =>
+      output.forEach((x, i) =>
+        expect(Math.abs(x - products[at]![i]!)).toBeLessThanOrEqual(1.1e-4 * Math.abs(x)),
+      ),
+    );
+  });
+
+  test("[GPU-3] a task whose device is lost is computed again, and the page goes on", async () => {
+    const server = await startTestServer();
+    const page = await openPage(browser, server);
+    await until(() => hasWebGpu(server));
+    const source = `export default async (_, ctx) => {
+      if (ctx.attempt > 1) return (await navigator.gpu.requestAdapter()) !== null;
+      const device = await (await navigator.gpu.requestAdapter()).requestDevice();
+      ctx.progress(0.5);
+      await device.lost;
+      await new Promise(() => {});
+    };`;
+    const id = await submitJob(server, source, [0], { requires: { webgpu: true }, verify: "off" });
+    await until(async () => (await readJob(server, id)).fraction === 0.5);
+    const session = await browser.target().createCDPSession();
+    await session.send("Browser.crashGpuProcess" as never).catch(() => undefined);
+    await session.detach();
+    await until(finished(server, id));
+    expect(await readResults(server, id)).toMatchObject([{ state: "done", output: true }]);
+    const [client] = await readClients(server);
+    expect(client).toMatchObject({ webgpu: true, connected: true });
+    await untilText(page, /No work right now/);
+  });
+});
+
+describe("pages without WebGPU get no task that needs it, and say why", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchBrowser({ isolateSandboxes: true });
+  });
+  afterAll(() => browser?.close());
+
+  test("[GPU-2] where there is no graphics processor, in English and German", async () => {
+    const server = await startTestServer({ heartbeatMs: 300 });
+    const id = await submitJob(server, multiplies, inputs, { requires: { webgpu: true } });
+    const [english, german] = [await openPage(browser, server), await openPage(browser, server, "", "de")];
+    await untilText(english, /This browser has none for them: there is none, its driver is too old/);
+    await untilText(german, /Dieser Browser hat keinen für sie: Es gibt keinen, sein Treiber ist zu alt/);
+    expect(await hasWebGpu(server, 0)).toBe(true);
+    expect(await readJob(server, id)).toMatchObject({ state: "closed", counts: { done: 0, running: 0 } });
+  });
+
+  test("[GPU-2] on plain HTTP, which is no secure context", async () => {
+    const server = await startTestServer({ heartbeatMs: 300 });
+    await submitJob(server, multiplies, inputs, { requires: { webgpu: true } });
+    const page = await browser.newPage();
+    onTestFinished(() => page.close());
+    await page.goto(`http://${labHost}:${server.port}/?auto=1`);
+    await untilText(page, /which browsers give to pages on https:\/\/ and localhost only/);
+  });
+});
