@@ -43,6 +43,7 @@ import {
 } from "../shared/wire/rest/tokens.ts";
 import { usageSchema, type UsageInfo } from "../shared/wire/rest/usage.ts";
 import type { SetVerify } from "../shared/wire/rest/verification.ts";
+import { wheelInfoSchema, type WheelInfo } from "../shared/wire/wheels.ts";
 import { whySchema, type Why } from "../shared/wire/why.ts";
 import { version } from "../shared/version.ts";
 import type { HttpClient, Request } from "./http.ts";
@@ -239,6 +240,26 @@ export class Api {
     );
   }
 
+  wheels(call: Call = {}): Promise<WheelInfo[]> {
+    return this.#ask({ method: "GET", path: "api/runtime/wheels", ...call }, v.array(wheelInfoSchema));
+  }
+
+  putWheel(file: string, body: Uint8Array<ArrayBuffer>): Promise<WheelInfo> {
+    const headers = { "content-type": "application/octet-stream" };
+    return this.#ask({ method: "PUT", path: wheelPath(file), body, headers }, wheelInfoSchema);
+  }
+
+  wheel(file: string, call: Call = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return this.http.request(
+      { method: "GET", path: wheelPath(file), ...call },
+      async (reply) => new Uint8Array(await reply.arrayBuffer()),
+    );
+  }
+
+  deleteWheel(file: string): Promise<void> {
+    return this.#tell({ method: "DELETE", path: wheelPath(file) });
+  }
+
   detach(id: JobId, name: string): Promise<void> {
     return this.#tell({ method: "DELETE", path: attachmentPath(id, name) });
   }
@@ -350,6 +371,10 @@ export class Api {
   async #tell(request: Request): Promise<void> {
     await this.http.request(request, (response) => response.arrayBuffer());
   }
+}
+
+function wheelPath(file: string): string {
+  return `api/runtime/wheels/${encodeURIComponent(file)}`;
 }
 
 function attachmentPath(id: JobId, name: string): string {

@@ -217,7 +217,11 @@ const newsUntilUnasked = 4;
 const unaskedBytes = 4 * 1024 ** 2;
 
 /** Whether the blob is the caller's own: an administrator also sees blobs of others, which have to be sent all the same. */
-async function exists(http: HttpClient, path: string, signal: AbortSignal | undefined): Promise<boolean> {
+export async function exists(
+  http: HttpClient,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   try {
     return await http.request({ method: "HEAD", path, signal }, ({ headers }) => headers.has(ownBlobHeader));
   } catch (error) {

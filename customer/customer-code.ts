@@ -12,4 +12,5 @@ export const customerCode = {
   commandKernel: commandModule,
   pythonKernel: (...given: Parameters<typeof PythonRuntime.make>): ReturnType<typeof PythonRuntime.make> =>
     PythonRuntime.make(...given),
+  checkWheel: (file: string): Promise<void> => PythonRuntime.checkWheel(file),
 };

@@ -16,7 +16,8 @@ import { MadeKernel } from "./kernel/made-kernel.ts";
 import { moduleSource, nameOf } from "./kernel/module-source.ts";
 import { ProgramKernel, type PreparedProgram } from "./kernel/program-kernel.ts";
 import { PythonFunction, withPython } from "./python-kernel/python-function.ts";
-import { putBlob, putBytes } from "./blobs.ts";
+import type { AvailableWheel, PythonFile } from "./python-kernel/runtime.ts";
+import { exists, putBlob, putBytes } from "./blobs.ts";
 import type { MapOptions } from "./map-options.ts";
 import { Outputs } from "./outputs.ts";
 import type { StartJob } from "./reduction.ts";
@@ -202,9 +203,19 @@ export class Jobs {
         "BAD_ARGUMENT",
         'check: true and compare: "kernel" are functions of a kernel module, and the kernel is a function in Python.',
       );
-    const { source, refs } = await kernel.kernel(takesArguments, isFed);
-    await Promise.all(refs.map(({ path }) => putBlob(this.#api.http, path, { signal })));
+    const available = async (): Promise<AvailableWheel[]> => {
+      const wheels = await this.#api.wheels({ signal });
+      return wheels.map((wheel) => ({ ...wheel, read: () => this.#api.wheel(wheel.file, { signal }) }));
+    };
+    const { source, refs } = await kernel.kernel(takesArguments, isFed, available);
+    await Promise.all(refs.map((ref) => this.#putFile(ref, signal)));
     return { source, refs: refs.map(({ sha256, size }) => ({ sha256, size })) };
+  }
+
+  async #putFile({ sha256, path, read }: PythonFile, signal: AbortSignal): Promise<void> {
+    if (path !== undefined) await putBlob(this.#api.http, path, { signal });
+    else if (read && !(await exists(this.#api.http, `api/blobs/${sha256}`, signal)))
+      await putBytes(this.#api.http, await read(), { signal });
   }
 
   async #create(

@@ -23,6 +23,7 @@ import functools
 import hashlib
 import http.client
 import inspect
+import io
 import json
 import math
 import os
@@ -43,6 +44,7 @@ import types
 import urllib.parse
 import uuid
 import weakref
+import zipfile
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -1932,11 +1934,38 @@ class _PythonFunction:
     modules: dict[str, str]
     module: str
     function: str
+    #: Packages that it uses, and those that modules of its own import, perhaps on some machines only.
+    packages: frozenset[str] = frozenset()
+    imports: frozenset[str] = frozenset()
     spread: bool = False
+    wheels: tuple[Any, ...] = ()
 
-    def request(self, embed: bool) -> dict[str, Any]:
-        told = {"modules": self.modules, "module": self.module, "function": self.function}
-        return {**told, "spread": self.spread, "embed": embed}
+    def request(
+        self, embed: bool, put: Callable[[Any], DataReference]
+    ) -> tuple[dict[str, Any], Callable[[dict[str, Any]], None]]:
+        """The request for its kernel, and what checks the reply."""
+        wheels, own, is_known = [], set(), True
+        for source in self.wheels:
+            wheel, modules = _wheel_of(source, embed, put)
+            wheels.append(wheel)
+            own |= modules
+            is_known = is_known and not isinstance(source, DataReference)
+        told = {"modules": self.modules, "module": self.module, "function": self.function, "spread": self.spread}
+        told.update({"imports": sorted((self.packages | self.imports) - own), "wheels": wheels, "embed": embed})
+
+        def check(made: dict[str, Any]) -> None:
+            missing = sorted(self.packages & set(made["missing"]))
+            if missing and is_known:
+                names = " and ".join(missing)
+                raise _refused(
+                    self.name,
+                    f"it needs {names}, which is neither in Python's standard library nor a module of your own, and this "
+                    "server has no wheel of it",
+                    "its operator puts one in with `manyhands runtime add FILE`, and wheels of pure Python can come with the "
+                    "job: hands.map(f, inputs, wheels=[…]). Or do that part in the program around the job",
+                )
+
+        return told, check
 
 
 def _python_function(function: Any) -> _PythonFunction:
@@ -1956,7 +1985,40 @@ def _python_function(function: Any) -> _PythonFunction:
         entry = collector.add_function(plain, is_kernel=True)
     else:
         entry = collector.name_of_foreign(function)
-    return _PythonFunction(name.strip("<>"), collector.modules(), collector.module, entry)
+    modules, packages = collector.modules(), frozenset(collector.packages)
+    own = {path.split("/")[0].removesuffix(".py") for path in modules}
+    imports = frozenset(collector.imports) - packages - own
+    return _PythonFunction(name.strip("<>"), modules, collector.module, entry, packages, imports)
+
+
+def _wheel_of(source: Any, embed: bool, put: Callable[[Any], DataReference]) -> tuple[dict[str, Any], set[str]]:
+    """A wheel as the server takes it, and the modules that it has as far as this is known."""
+    if isinstance(source, DataReference):
+        if source.range:
+            raise _bad("A wheel is a slice of a blob; expected a whole blob.")
+        if embed:
+            raise _bad(
+                "A wheel is a data reference, and its job takes the outputs of another one, whose tasks cannot name further "
+                "blobs; expected a file, which then travels in the kernel."
+            )
+        # A reference has no file name, which a wheel of pure Python does not need.
+        file = f"wheel_{source.sha256[:16]}-0-py3-none-any.whl"
+        return {"file": file, "sha256": source.sha256, "size": source.size}, set()
+    path = Path(source)
+    data = _content_of(path)
+    modules = set()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for name in archive.namelist():
+                found = re.match(r"([A-Za-z_]\w*)(?:/.*|(?:\.[\w-]+)?)\.(?:py|so)$", name)
+                if found:
+                    modules.add(found[1])
+    except zipfile.BadZipFile as error:
+        raise _bad(f"The wheel {path} cannot be read as a zip archive: {error}.") from error
+    if embed:
+        return {"file": path.name, "base64": b64encode(data).decode()}, modules
+    reference = put(data)
+    return {"file": path.name, "sha256": reference.sha256, "size": reference.size}, modules
 
 
 def _refused(name: str, why: str, instead: str) -> PlatformError:
@@ -1974,6 +2036,9 @@ class _Collector:
         #: Definitions by name: the line where they begin in their file, and their text.
         self._definitions: dict[str, tuple[int, str]] = {}
         self._whole: dict[str, str] = {}
+        #: Modules of installed packages that it uses, and those that modules of its own import.
+        self.packages: set[str] = set()
+        self.imports: set[str] = set()
         self.module = "kernel"
 
     def modules(self) -> dict[str, str]:
@@ -2023,6 +2088,7 @@ class _Collector:
         if not text.endswith("\n"):
             text += "\n"
         self._definitions[name] = (begin, text)
+        self._take_imports(ast.parse(text))
         code = compile(text, "<kernel>", "exec", __future__.annotations.compiler_flag, dont_inherit=True)
         for used, attributes in _names_in(code).items():
             self._add_name(used, attributes)
@@ -2085,18 +2151,19 @@ class _Collector:
                 statement += f"; import {dotted}.{attribute}"
         self._heads[name] = statement
 
-    def _take_module(self, name: str, module: types.ModuleType | None) -> None:
+    def _take_module(self, name: str, module: types.ModuleType | None, is_certain: bool = True) -> None:
         """Takes a module of the program's own folder along, with what it imports; one of the standard library is there."""
         top = name.split(".")[0]
         if top in _standard_modules() or top == "manyhands":
             return
         file = getattr(module, "__file__", None)
         is_installed = file is None or {"site-packages", "dist-packages"} & set(Path(file).parts)
-        if is_installed or not str(file).endswith(".py") or top == "__main__":
-            raise self._refusal(
-                f"it needs {top}, which is neither in Python's standard library nor a module of your own",
-                "do that part in the program around the job, and pass its result in the input",
-            )
+        if top == "__main__":
+            raise self._refusal("it imports the program itself", "put what it needs into a module of its own")
+        if is_installed or not str(file).endswith(".py"):
+            # A wheel may have it. What is imported on some machines only may be missing where the kernel runs.
+            (self.packages if is_certain else self.imports).add(top)
+            return
         self._take_file(name, Path(str(file)))
 
     def _take_file(self, name: str, file: Path) -> None:
@@ -2110,7 +2177,10 @@ class _Collector:
             raise PlatformError("FILE_FAILED", f"The module {file} cannot be read: {error}.") from error
         self._whole[path] = source
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-        parent = name.rpartition(".")[0]
+        self._take_imports(tree, package, name.rpartition(".")[0])
+
+    def _take_imports(self, tree: ast.AST, package: str = "", parent: str = "") -> None:
+        """Takes the modules along that a source imports anywhere."""
         wanted = {parent} if parent else set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
@@ -2123,12 +2193,15 @@ class _Collector:
                 wanted.add(base)
                 wanted.update(f"{base}.{alias.name}" for alias in node.names)
         for each in sorted(wanted):
+            top = each.split(".")[0]
             found = sys.modules.get(each)
-            file_of = getattr(found, "__file__", None)
-            if isinstance(found, types.ModuleType) and each.split(".")[0] not in _standard_modules() and file_of:
-                # A module that is imported only on some machines may be missing where the kernel runs.
+            if top in _standard_modules() or top in ("", "manyhands"):
+                continue
+            if isinstance(found, types.ModuleType) and getattr(found, "__file__", None):
                 with contextlib.suppress(PlatformError):
-                    self._take_module(each, found)
+                    self._take_module(each, found, is_certain=False)
+            else:
+                self.imports.add(top)
 
     def _source_of(self, thing: Any) -> tuple[str, int]:
         try:
@@ -4255,6 +4328,7 @@ class Hands:
         compare: str | dict[str, float] | None = None,
         check: bool = False,
         math: str | None = None,
+        wheels: Sequence[str | os.PathLike[str] | DataReference] = (),
         fail_fast: bool | None = None,
         keep: float | None = None,
         group: str | None = None,
@@ -4292,6 +4366,7 @@ class Hands:
                 ``compare(a, b)``
             check: True: the kernel module's ``check(input, output)`` looks at every result of a volunteer
             math: ``"native"``: ``Math``, clocks and languages of kernels are those of each client, and not the same everywhere
+            wheels: packages that a function in Python imports: wheels of pure Python, as paths or data references
             fail_fast: None: a job whose first tasks all fail alike is quarantined; False: every task is tried; True:
                 also as soon as a task has failed, gathering raises and the job is cancelled
             keep: seconds after its end at which the job is deleted with its results; None: as long as the server keeps jobs
@@ -4315,6 +4390,10 @@ class Hands:
         _check_inputs(inputs)
         if isinstance(source, _ProgramCode):
             source.program._check(_memory_bytes(memory_mb))
+        if wheels and not isinstance(source, _PythonFunction):
+            raise _bad("wheels are packages for a function in Python, and the kernel is none.")
+        if isinstance(source, _PythonFunction):
+            source = replace(source, wheels=tuple(wheels))
         if (check or compare == "kernel") and not isinstance(kernel, _ProgramCode) and not isinstance(source, str):
             what = "a program" if isinstance(source, _ProgramCode) else "a function in Python"
             raise _bad(f'check=True and compare="kernel" are functions of a kernel module, and the kernel is {what}.')
@@ -4548,7 +4627,9 @@ class Hands:
             source = source.module(self._program_code(stop), definition)
         if isinstance(source, _PythonFunction):
             # The server puts the function together with Python, whose large files it has.
-            made = self._http.ask("POST", "api/kernels/python", source.request(job._source is not None), stop=stop)
+            told, check = source.request(job._source is not None, put)
+            made = self._http.ask("POST", "api/kernels/python", told, stop=stop)
+            check(made)
             job._refs = {ref["sha256"]: ref["size"] for ref in made["refs"]}
             return self._post_job(made["sha256"], options, after, stop)
         data = source.encode()

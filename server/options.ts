@@ -2,6 +2,7 @@ import type { BlobName } from "../shared/data-reference.ts";
 import { limits } from "../shared/limits.ts";
 import type { CommandKernel } from "../shared/wire/command-kernel.ts";
 import type { PythonProgram } from "../shared/wire/python-program.ts";
+import type { WheelInfo } from "../shared/wire/wheels.ts";
 import type { Quotas } from "./store/quotas.ts";
 
 /** Times in ms for which ended jobs are kept, by their end; undefined: for ever. */
@@ -74,17 +75,32 @@ export interface ServerOptions {
   readonly rendezvous: string | undefined;
 }
 
+/** A file on this machine. */
+interface KernelFile {
+  readonly path: string;
+  readonly read: () => Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /** What customers without npm get from their server. */
 export interface CustomerCode {
   /** The module for Python. */
   pythonModule(): Promise<string>;
   /** The code with which kernels of programs begin. */
   programCode(): Promise<string>;
-  /** Makes the kernel of a function in Python, and tells which files each of its tasks names as blobs. */
+  /** Makes the kernel of a function in Python. */
   pythonKernel(
     program: PythonProgram,
     embedsFiles: boolean,
-  ): Promise<{ readonly source: string; readonly refs: readonly (BlobName & { readonly path: string })[] }>;
+    wheels: readonly (WheelInfo & Required<KernelFile>)[],
+  ): Promise<{
+    readonly source: string;
+    /** Blobs that each task names; without a path those that the customer has on the server. */
+    readonly refs: readonly (BlobName & Partial<KernelFile>)[];
+    /** Imports for which there is no wheel. */
+    readonly missing: readonly string[];
+  }>;
+  /** @throws PlatformError for a wheel of another Python than that of kernels */
+  checkWheel(file: string): Promise<void>;
   /** The module of the kernel of a command. */
   commandKernel(definition: CommandKernel): Promise<string>;
 }

@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pino, type Logger } from "pino";
 import type { BlobName } from "../shared/data-reference.ts";
@@ -25,6 +25,7 @@ import { createHttpApp } from "./http/app.ts";
 import { configureHttpServer } from "./http/configure-server.ts";
 import { makeFolder } from "./make-folder.ts";
 import { Health } from "./health.ts";
+import { WheelFolder } from "./wheel-folder.ts";
 import {
   defaultServerOptions,
   quotasOf,
@@ -244,6 +245,7 @@ async function startOn({
   const upkeep = new Upkeep({ store, blobs, dataDirectory: options.dataDirectory, damagedRecords });
   const app = createHttpApp({
     upkeep,
+    wheels: new WheelFolder(resolve(options.dataDirectory, "runtime")),
     platform,
     blobs,
     access,

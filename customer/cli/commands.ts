@@ -6,6 +6,7 @@ import { jobCommands } from "./job-commands.ts";
 import { keyCommand } from "./key-command.ts";
 import { mapCommand } from "./map-command.ts";
 import { runCommand } from "./run-command.ts";
+import { runtimeCommand } from "./runtime-command.ts";
 import { serverCommands } from "./server-commands.ts";
 import { topCommand } from "./top-command.ts";
 import { whyCommand } from "./why-command.ts";
@@ -27,5 +28,6 @@ export function customerCommands(exit: (code: number) => void, parallel: Paralle
     topCommand(),
     bundleCommand(),
     keyCommand(),
+    runtimeCommand(),
   ];
 }

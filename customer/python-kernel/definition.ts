@@ -1,12 +1,14 @@
 import type { BlobName } from "../../shared/data-reference.ts";
-import type { PythonProgram } from "../../shared/wire/python-program.ts";
+import type { ProgramWheel, PythonProgram } from "../../shared/wire/python-program.ts";
 
 /** A large file of Pyodide: a blob that each task names, or the bytes in base64. */
 export type RuntimeFile = BlobName | { readonly base64: string };
 
 /** All that a kernel in Python has beside the code of Pyodide. */
 export interface PythonDefinition {
-  readonly program: PythonProgram;
+  readonly program: Pick<PythonProgram, "modules" | "module" | "function" | "spread">;
+  /** Packages, of which the first that has a module gives it. */
+  readonly wheels: readonly ProgramWheel[];
   /** By the names that Pyodide asks for. */
   readonly files: Readonly<Record<string, RuntimeFile>>;
   /** Description of the build of Pyodide, from its own list of packages. */

@@ -15,6 +15,8 @@ type Outcome =
 
 /** The module `_manyhands_runner` (runner.py). */
 interface Runner {
+  /** Unpacks a wheel. */
+  install(file: string, wheel: Uint8Array): void;
   /** @returns whether the function is a coroutine function; or the failure of the import */
   prepare(module: string, name: string, spread: boolean, bridge: Bridge): boolean | Outcome;
   call(input: Uint8Array, bridge: Bridge): Outcome;
@@ -90,7 +92,7 @@ function unfit(reason: string): Value {
 }
 
 async function start(
-  { program, files: runtime, info, support }: PythonDefinition,
+  { program, wheels, files: runtime, info, support }: PythonDefinition,
   ctx: KernelContext,
 ): Promise<Python> {
   for (const [name, file] of Object.entries(runtime)) files.set(name, await contentOf(file, ctx));
@@ -112,6 +114,7 @@ async function start(
   for (const [path, source] of Object.entries(program.modules)) write(python, `${root}/${path}`, source);
   python.runPython(`import sys; sys.path[:0] = ["${root}", "${supportRoot}"]`);
   const runner = python.pyimport("_manyhands_runner") as Runner;
+  for (const wheel of wheels) runner.install(wheel.file, await contentOf(wheel, ctx));
   const prepared = runner.prepare(program.module, program.function, program.spread, bridgeTo(ctx));
   if (typeof prepared !== "boolean") {
     await settled(prepared);

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Value } from "../../shared/wire/codec.ts";
 import type { KernelModule } from "../kernel/kernel-source.ts";
-import type { PythonKernel } from "./runtime.ts";
+import { OwnWheels, type WheelSource } from "./own-wheels.ts";
+import type { AvailableWheel, PythonKernel } from "./runtime.ts";
 import { readProgram } from "./sources.ts";
 
 const suffix = /\.py:([A-Za-z_]\w*)$/;
@@ -18,12 +19,14 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
   readonly name: string;
   /** The command of clients whose Python computes the function; undefined for the Python that travels in the kernel. */
   readonly command: string | undefined;
+  readonly #wheels: readonly WheelSource[];
 
-  constructor(path: string, name: string, on?: string) {
+  constructor(path: string, name: string, { wheels = [], on }: PythonOptions & { on?: string } = {}) {
     this.url = new URL(`python:${encodeURI(path)}#${name}`);
     this.#path = path;
     this.name = name;
     this.command = on;
+    this.#wheels = wheels;
   }
 
   /**
@@ -31,19 +34,34 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
    *
    * @param spread - the function has several arguments, and its input is their array
    * @param embedsFiles - the files of Python travel in the kernel, for tasks that can name no blobs
-   * @throws PlatformError FILE_FAILED; BAD_ARGUMENT without Pyodide
+   * @param available - the wheels of the server
+   * @throws PlatformError FILE_FAILED; BAD_ARGUMENT without Pyodide, and for wheels that are none
    */
-  async kernel(spread: boolean, embedsFiles: boolean): Promise<PythonKernel> {
-    const program = { ...(await readProgram(this.#path)), function: this.name, spread };
+  async kernel(
+    spread: boolean,
+    embedsFiles: boolean,
+    available: () => Promise<readonly AvailableWheel[]>,
+  ): Promise<PythonKernel> {
+    const { modules, module, imports } = await readProgram(this.#path);
+    const own = await OwnWheels.open(this.#wheels, embedsFiles);
+    const others = imports.filter((name) => !own.modules.has(name));
+    const program = { modules, module, function: this.name, spread, imports: others, wheels: own.wheels };
     // The runtime is loaded on demand: most programs have no kernel in Python.
     const { PythonRuntime } = await import("./runtime.ts");
-    return PythonRuntime.make(program, embedsFiles);
+    const kernel = await PythonRuntime.make(program, embedsFiles, others.length > 0 ? await available() : []);
+    return { ...kernel, refs: kernel.refs.map((ref) => own.files.get(ref.sha256) ?? ref) };
   }
+}
+
+export interface PythonOptions {
+  /** Packages that the function imports: wheels of pure Python, as files of this machine or data references. */
+  readonly wheels?: readonly WheelSource[];
 }
 
 /**
  * A function of a Python file as a kernel, for browsers and Node alike: `f(input)`, or `f(input, ctx)`. The file is imported as a module, with
- * the modules of its own folder or package that it imports; whatever else it imports has to be in Python's standard library.
+ * the modules of its own folder or package that it imports; whatever else it imports is in Python's standard library, in `wheels`, or in wheels
+ * that the operator put into the server.
  *
  * @example
  * await hands.map(python("model.py:score"), inputs);
@@ -54,8 +72,9 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
  */
 export function python<Input = Value, Output = Value>(
   file: string | URL,
-  name?: string,
+  ...[first, second]: [name?: string, options?: PythonOptions] | [options: PythonOptions]
 ): PythonFunction<Input, Output> {
+  const [name, options = {}] = typeof first === "object" ? [undefined, first] : [first, second];
   const given = file instanceof URL || file.startsWith("file:") ? fileURLToPath(file) : file;
   const named = name === undefined ? suffix.exec(given)?.[1] : name;
   const path = name === undefined ? given.replace(/:[^:]*$/, "") : given;
@@ -64,7 +83,7 @@ export function python<Input = Value, Output = Value>(
       "BAD_ARGUMENT",
       `The kernel ${given} names no function of a Python file; expected one such as ${basename(given).replace(/:.*$/, "") || "model.py"}:score.`,
     );
-  return new PythonFunction(resolve(path), named);
+  return new PythonFunction(resolve(path), named, options);
 }
 
 /** The kernel in Python that a text such as `model.py:score` names; other kernels as they are. */

@@ -6,6 +6,7 @@ import io
 import random
 import sys
 import traceback
+import zipfile
 
 from manyhands import DataReference, PlatformError, decode_value, encode_value
 from pyodide.ffi import JsException, to_js
@@ -89,6 +90,14 @@ class Context:
         return decode_value((await self._bridge.put(to_js(bytes(data)))).to_bytes())
 
 
+def install(file, wheel):
+    """Unpacks a wheel into a folder of its own, behind those that came before it."""
+    folder = f"/wheels/{file}"
+    with zipfile.ZipFile(io.BytesIO(wheel.to_bytes())) as archive:
+        archive.extractall(folder)
+    sys.path.append(folder)
+
+
 def prepare(module, name, spread, bridge):
     """Imports the function. Returns whether it is a coroutine function, or the failure."""
     global _function, _takes_ctx, _spread
@@ -162,7 +171,8 @@ def _message_of(error):
     if isinstance(error, ModuleNotFoundError) and error.name:
         return (
             f"{told} (a kernel has Python's standard library and the modules that came with it; "
-            f"{error.name} is neither)"
+            f"{error.name.partition('.')[0]} is neither. A package comes along when its wheel is in the server, where its operator "
+            "puts it with `manyhands runtime add FILE`; or give a wheel of pure Python with the job: wheels=[…])"
         )
     if isinstance(error, MemoryError):
         return f"{told.rstrip(': ')}: the memory of the kernel is full; memory_mb of the job says how much there is"

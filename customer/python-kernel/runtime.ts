@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { PythonProgram } from "../../shared/wire/python-program.ts";
+import type { ProgramWheel, PythonProgram } from "../../shared/wire/python-program.ts";
+import { checkFits, type PythonBuild } from "../../shared/wheel.ts";
+import { wheelsWith, type WheelInfo } from "../../shared/wire/wheels.ts";
 import { moduleBeside } from "../../system/module-beside.ts";
 import { packageRoot } from "../../system/package-root.ts";
 import { portablePowers } from "../kernel/powers.ts";
@@ -16,16 +18,26 @@ import type { PythonDefinition, RuntimeFile } from "./definition.ts";
 /** Files of Pyodide that travel as blobs. */
 const fileNames = ["pyodide.asm.wasm", "python_stdlib.zip"];
 
-/** A file of the runtime on this machine. */
+/** A blob that each task of a kernel names, and where its bytes are; neither for one that is the customer's already. */
 export interface PythonFile extends BlobName {
-  readonly name: string;
-  readonly path: string;
+  readonly path?: string;
+  readonly read?: () => Promise<Uint8Array<ArrayBuffer>>;
 }
+
+/** A wheel that the server has for functions in Python. */
+export type AvailableWheel = WheelInfo & Required<Pick<PythonFile, "read">> & Pick<PythonFile, "path">;
 
 /** A kernel in Python, and the blobs that each of its tasks names. */
 export interface PythonKernel {
   readonly source: string;
   readonly refs: readonly PythonFile[];
+  /** Imports for which there is no wheel, be they of the standard library or not. */
+  readonly missing: readonly string[];
+}
+
+interface RuntimePart extends BlobName {
+  readonly name: string;
+  readonly path: string;
 }
 
 /**
@@ -35,13 +47,13 @@ export interface PythonKernel {
 export class PythonRuntime {
   readonly #code: string;
   readonly #info: PythonDefinition["info"];
-  readonly #files: readonly PythonFile[];
+  readonly #files: readonly RuntimePart[];
   readonly #support: Readonly<Record<string, string>>;
 
   private constructor(
     code: string,
     info: PythonDefinition["info"],
-    files: readonly PythonFile[],
+    files: readonly RuntimePart[],
     support: Readonly<Record<string, string>>,
   ) {
     this.#code = code;
@@ -51,8 +63,17 @@ export class PythonRuntime {
   }
 
   /** Makes the kernel of a program with the runtime of this process. */
-  static async make(program: PythonProgram, embedsFiles: boolean): Promise<PythonKernel> {
-    return (await PythonRuntime.open()).kernel(program, embedsFiles);
+  static async make(
+    program: PythonProgram,
+    embedsFiles: boolean,
+    wheels: readonly AvailableWheel[] = [],
+  ): Promise<PythonKernel> {
+    return (await PythonRuntime.open()).kernel(program, embedsFiles, wheels);
+  }
+
+  /** @throws PlatformError BAD_ARGUMENT for a wheel of another Python than Pyodide's, and without Pyodide */
+  static async checkWheel(file: string): Promise<void> {
+    checkFits(file, buildOf(await readInfo(pyodideFolder())));
   }
 
   static #opened: Promise<PythonRuntime> | undefined;
@@ -69,14 +90,13 @@ export class PythonRuntime {
 
   static async #open(): Promise<PythonRuntime> {
     const folder = pyodideFolder();
-    const [code, lock, files, manyhands, runner] = await Promise.all([
+    const [code, info, files, manyhands, runner] = await Promise.all([
       bundle(folder),
-      readFile(join(folder, "pyodide-lock.json"), "utf8"),
+      readInfo(folder),
       Promise.all(fileNames.map((name) => named(join(folder, name), name))),
       readFile(join(packageRoot, "python", "manyhands.py"), "utf8"),
       readFile(new URL("./runner.py", import.meta.url), "utf8"),
     ]);
-    const { info } = JSON.parse(lock) as Pick<PythonDefinition, "info">;
     return new PythonRuntime(code, info, files, {
       manyhands: valuesOf(manyhands),
       _manyhands_runner: runner,
@@ -86,22 +106,50 @@ export class PythonRuntime {
   /**
    * The kernel of a program.
    * @param embedsFiles - whether the files of Pyodide travel in the kernel, for tasks that can name no blobs
+   * @param available - wheels of the server, of which those come along that the program imports
    */
-  async kernel(program: PythonProgram, embedsFiles: boolean): Promise<PythonKernel> {
+  async kernel(
+    { modules, module, function: name, spread, imports = [], wheels: given = [] }: PythonProgram,
+    embedsFiles: boolean,
+    available: readonly AvailableWheel[],
+  ): Promise<PythonKernel> {
     const files: Record<string, RuntimeFile> = {};
-    for (const { name, path, sha256, size } of this.#files)
-      files[name] = embedsFiles ? { base64: await readFile(path, "base64") } : { sha256, size };
+    for (const { name: file, path, sha256, size } of this.#files)
+      files[file] = embedsFiles ? { base64: await readFile(path, "base64") } : { sha256, size };
+    for (const { file } of given) checkFits(file, buildOf(this.#info));
+    const taken = wheelsWith(imports, available);
+    const wheels = taken.map(async ({ file, sha256, size, read }): Promise<ProgramWheel> =>
+      embedsFiles ? { file, base64: Buffer.from(await read()).toString("base64") } : { file, sha256, size },
+    );
     const definition: PythonDefinition = {
-      program: { ...program, modules: sorted(program.modules) },
+      program: { modules: sorted(modules), module, function: name, spread },
+      wheels: [...given, ...(await Promise.all(wheels))],
       files,
       info: this.#info,
       support: this.#support,
     };
     return {
       source: `${this.#code}export default pythonKernel(${JSON.stringify(definition)});\n`,
-      refs: embedsFiles ? [] : this.#files,
+      refs: embedsFiles ? [] : [...this.#files, ...taken, ...given.filter(isBlob)],
+      missing: imports.filter((each) => !taken.some((wheel) => wheel.modules.includes(each))),
     };
   }
+}
+
+function buildOf({ python = "", abi_version: abi = "" }: PythonDefinition["info"]): PythonBuild {
+  return { python, abi };
+}
+
+async function readInfo(folder: string): Promise<PythonDefinition["info"]> {
+  const lock = JSON.parse(await readFile(join(folder, "pyodide-lock.json"), "utf8")) as Pick<
+    PythonDefinition,
+    "info"
+  >;
+  return lock.info;
+}
+
+function isBlob(wheel: ProgramWheel): wheel is ProgramWheel & BlobName {
+  return "sha256" in wheel;
 }
 
 function sorted(modules: Readonly<Record<string, string>>): Record<string, string> {
@@ -120,7 +168,7 @@ function pyodideFolder(): string {
   }
 }
 
-async function named(path: string, name: string): Promise<PythonFile> {
+async function named(path: string, name: string): Promise<RuntimePart> {
   const hash = createHash("sha256");
   let size = 0;
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {

@@ -3,12 +3,15 @@ import { basename, dirname, join, relative, sep } from "node:path";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 import type { PythonProgram } from "../../shared/wire/python-program.ts";
 
+/** The modules of a program, and its imports that are not among them. */
+type Sources = Required<Pick<PythonProgram, "modules" | "module" | "imports">>;
+
 /**
  * Reads a Python file and the modules of its folder, or of the package that it is in, that it and they import. Imports are recognised in the
  * text: also those inside of functions.
  * @throws PlatformError FILE_FAILED, BAD_ARGUMENT
  */
-export async function readProgram(path: string): Promise<Pick<PythonProgram, "modules" | "module">> {
+export async function readProgram(path: string): Promise<Sources> {
   const root = await rootOf(path);
   const module = relative(root, path).replace(/\.py$/, "").split(sep).join(".");
   if (!/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/.test(module))
@@ -24,8 +27,9 @@ export async function readProgram(path: string): Promise<Pick<PythonProgram, "mo
       error,
     );
   });
-  await add(root, module, { modules, text });
-  return { modules, module };
+  const imports = new Set<string>();
+  await add(root, module, { modules, imports, text });
+  return { modules, module, imports: [...imports].toSorted() };
 }
 
 /** The folder from which a file is imported: its own, or the one around its package. */
@@ -39,7 +43,7 @@ async function rootOf(path: string): Promise<string> {
 async function add(
   root: string,
   name: string,
-  { modules, text }: { modules: Record<string, string>; text?: string },
+  { modules, imports, text }: { modules: Record<string, string>; imports: Set<string>; text?: string },
 ): Promise<boolean> {
   const path = name.replaceAll(".", "/");
   const at = [`${path}.py`, `${path}/__init__.py`];
@@ -50,9 +54,10 @@ async function add(
     const isPackage = index === 1 || name.endsWith(".__init__") || name === "__init__";
     modules[file] = source;
     const parent = name.slice(0, Math.max(0, name.lastIndexOf(".")));
-    if (parent !== "") await add(root, parent, { modules });
+    if (parent !== "") await add(root, parent, { modules, imports });
     for (const imported of importsOf(source, isPackage ? name.replace(/\.?__init__$/, "") : parent))
-      await add(root, imported, { modules });
+      if (!(await add(root, imported, { modules, imports })) && !imported.includes("."))
+        imports.add(imported);
     return true;
   }
   return false;

@@ -29,6 +29,8 @@ export const audited: Record<Changing, boolean> = {
   "POST /api/kernels/python": false,
   "POST /api/kernels/command": false,
   "DELETE /api/kernels/{sha256}": true,
+  "PUT /api/runtime/wheels/{file}": true,
+  "DELETE /api/runtime/wheels/{file}": true,
   "POST /api/clients": true,
   "POST /api/clients/{id}/disconnect": true,
   "POST /api/clients/{id}/ban": true,

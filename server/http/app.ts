@@ -28,6 +28,7 @@ import { kernelRoutes } from "./routes/kernels.ts";
 import { precacheRoutes } from "./routes/precache.ts";
 import { progressRoutes } from "./routes/progress.ts";
 import { programRoutes } from "./routes/programs.ts";
+import { wheelRoutes } from "./routes/wheels.ts";
 import { attachmentRoutes } from "./routes/attachments.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { publicStatusRoutes } from "./routes/public-status.ts";
@@ -104,6 +105,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...upkeepRoutes(parts, streams),
     ...whyRoutes(parts),
     ...programRoutes(parts),
+    ...wheelRoutes(parts),
   };
   app.options(transferPath, answerPreflight);
   for (const name of routeNames) addRoute(app, name, routes[name], parts);

@@ -9,6 +9,7 @@ import type { ClientProgram, CustomerCode, ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import type { Project } from "../project.ts";
 import type { Upkeep } from "../upkeep/upkeep.ts";
+import type { WheelFolder } from "../wheel-folder.ts";
 import type { Metrics } from "./metrics.ts";
 import type { TicketServers } from "./pass-on.ts";
 
@@ -30,6 +31,8 @@ export interface HttpParts {
   readonly clientProgram?: ClientProgram;
   /** Absent: the server has no code for customers. */
   readonly customerCode?: CustomerCode;
+  /** Packages for functions in Python; absent where nothing is kept on a disk. */
+  readonly wheels?: WheelFolder;
   readonly log: Logger;
   /** The same for all servers that share their sign-ins; absent with one alone. */
   readonly signIns?: string;

@@ -1,11 +1,20 @@
 import * as v from "valibot";
+import { blobNameSchema } from "../data-reference.ts";
+import { wheelFileSchema } from "../wheel.ts";
 
 /** Most characters of all sources of a program together. */
 export const pythonSourceChars = 4 * 1024 * 1024;
 const maxModules = 1000;
+const maxImports = 1000;
+const maxWheels = 100;
 
 const dotted = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/;
 const modulePath = /^(?:[A-Za-z_]\w*\/)*[A-Za-z_]\w*\.py$/;
+
+const blobWheelSchema = v.strictObject({ file: wheelFileSchema, ...blobNameSchema.entries });
+const embeddedWheelSchema = v.strictObject({ file: wheelFileSchema, base64: v.pipe(v.string(), v.base64()) });
+/** A wheel of a program: a blob, or its bytes. */
+export type ProgramWheel = v.InferOutput<typeof blobWheelSchema> | v.InferOutput<typeof embeddedWheelSchema>;
 
 /** A function in Python, with the modules that it needs beside the standard library. */
 export const pythonProgramSchema = v.strictObject({
@@ -25,7 +34,24 @@ export const pythonProgramSchema = v.strictObject({
   /** Name of the module with the function. */
   module: v.pipe(v.string(), v.maxLength(255), v.regex(dotted, "expected the name of a module")),
   function: v.pipe(v.string(), v.maxLength(255), v.regex(dotted, "expected the name of a function")),
+  /** Modules of packages that it may import: those that wheels of the server have come along. */
+  imports: v.optional(
+    v.pipe(
+      v.array(
+        v.pipe(v.string(), v.maxLength(255), v.regex(/^[A-Za-z_]\w*$/, "expected the name of a module")),
+      ),
+      v.maxLength(maxImports),
+    ),
+    [],
+  ),
+  /** Packages of pure Python that the customer gives: blobs, which each task names, or their bytes in base64. */
+  wheels: v.optional(
+    v.pipe(v.array(v.union([blobWheelSchema, embeddedWheelSchema])), v.maxLength(maxWheels)),
+    [],
+  ),
   /** Whether the task's input is the list of the function's arguments. */
   spread: v.optional(v.boolean(), false),
 });
-export type PythonProgram = v.InferOutput<typeof pythonProgramSchema>;
+type Checked = v.InferOutput<typeof pythonProgramSchema>;
+export type PythonProgram = Omit<Checked, "imports" | "wheels"> &
+  Partial<Pick<Checked, "imports" | "wheels">>;

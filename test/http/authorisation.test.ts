@@ -27,6 +27,8 @@ const adminOnly: RouteName[] = [
   "GET /api/attempts",
   "GET /api/history",
   "GET /api/events",
+  "PUT /api/runtime/wheels/{file}",
+  "DELETE /api/runtime/wheels/{file}",
   "POST /api/scrub",
   "POST /api/backup",
   "GET /api/audit",

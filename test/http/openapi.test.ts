@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { decode, decodeMulti, encode } from "@msgpack/msgpack";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
@@ -12,6 +13,7 @@ import { TaskPacker } from "../../shared/wire/task-pack.ts";
 import { openHttpServer, type HttpServer } from "../support/http-server.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 import { createJob, frames, json, kernel, lines, msgpack, ndjson, packed, sha256 } from "../support/rest.ts";
+import { makeWheel } from "../support/wheels.ts";
 
 interface MediaType {
   schema: object;
@@ -142,6 +144,14 @@ describe("real replies fit the document", () => {
       "/api/kernels/command",
       json({ command: "sort", args: ["{input}"] }),
     );
+    const file = "tiny-1-py3-none-any.whl";
+    const path = await makeWheel(await temporaryDirectory(), file, { "tiny.py": "" });
+    const body = new Uint8Array(await readFile(path));
+    const bytes = { body, headers: { "Content-Type": "application/octet-stream" } };
+    await ask("PUT /api/runtime/wheels/{file}", `/api/runtime/wheels/${file}`, bytes);
+    await ask("GET /api/runtime/wheels", "/api/runtime/wheels");
+    await ask("GET /api/runtime/wheels/{file}", `/api/runtime/wheels/${file}`);
+    await ask("DELETE /api/runtime/wheels/{file}", `/api/runtime/wheels/${file}`);
     await ask("GET /api/kernels", "/api/kernels");
     await ask("GET /api/kernels/{sha256}", `/api/kernels/${posted.sha256}`);
     const job = (await ask(

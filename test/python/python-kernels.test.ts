@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LivePlatform } from "../customer/live-platform.ts";
+import { makeWheel } from "../support/wheels.ts";
 import { python, pythonFolder, whySkipped } from "./programs.ts";
 
 const run = promisify(execFile);
@@ -13,7 +15,17 @@ describe.skipIf(python === undefined)(`Python functions as kernels${whySkipped}`
   beforeAll(async () => {
     platform = await LivePlatform.start({ slots: 1 });
     const env = { ...platform.environment, PYTHONPATH: pythonFolder, PYTHONDONTWRITEBYTECODE: "1" };
-    const { stdout } = await run(python!, [join(import.meta.dirname, "python_kernels.py")], { env });
+    const folder = platform.directory;
+    const served = await makeWheel(folder, "served-1.0-py3-none-any.whl", { "served.py": "LIST = [1, 2]" });
+    const hands = await platform.connect();
+    await hands.api.putWheel(basename(served), new Uint8Array(await readFile(served)));
+    const sub = { "given/__init__.py": "", "given/sub.py": "X = 5" };
+    const wheels = [
+      await makeWheel(folder, "given-0.1-py3-none-any.whl", sub),
+      await makeWheel(folder, "given-0.1-cp314-cp314-manylinux_2_28_x86_64.whl", sub),
+    ];
+    const program = join(import.meta.dirname, "python_kernels.py");
+    const { stdout } = await run(python!, [program, ...wheels], { env });
     told = JSON.parse(stdout) as Record<string, unknown>;
   }, 300_000);
   afterAll(() => platform.close());
@@ -27,6 +39,28 @@ describe.skipIf(python === undefined)(`Python functions as kernels${whySkipped}`
     expect(told["lambda"]).toEqual([0, 3, 6]);
     expect(told["starmap"]).toEqual([1024, 9]);
     expect(told["submit"]).toBe(6);
+  });
+
+  it("[PYTHON-9] packages come along in wheels of the server and of the job", () => {
+    expect(told["packaged"]).toEqual([
+      [[[1, 2], 5]],
+      [
+        [[1, 2], 5],
+        [[1, 2], 5],
+      ],
+    ]);
+  });
+
+  it("[PYTHON-9] a package without a wheel, and wheels that do not fit, are refused before a job is made", () => {
+    expect(told["wheels"]).toEqual([
+      expect.stringMatching(
+        /uses_missing .* needs absent_package, .* server has no wheel of it; .*runtime add FILE/,
+      ),
+      expect.stringContaining("the kernel is none"),
+      expect.stringContaining("slice of a blob"),
+      expect.stringContaining("manylinux_2_28_x86_64.whl is for another Python"),
+      expect.stringContaining("expected a file, which then travels in the kernel"),
+    ]);
   });
 
   it("[PYTHON-2] what cannot travel is refused, and told why", () => {
@@ -60,7 +94,7 @@ describe.skipIf(python === undefined)(`Python functions as kernels${whySkipped}`
   it("[PYTHON-6] the traceback of Python is the stack of the failure, with the lines of the file", () => {
     const [kind, message, stack] = told["failure"] as string[];
     expect([kind, message]).toEqual(["error", "ValueError: no 1"]);
-    expect(stack).toContain('File "python_kernels.py", line 68, in deeper\n    raise ValueError(f"no {x}")');
+    expect(stack).toContain('File "python_kernels.py", line 69, in deeper\n    raise ValueError(f"no {x}")');
     expect(stack).not.toContain("_manyhands_runner");
   });
 });

@@ -7,6 +7,7 @@ import os.path
 import random
 import sys
 import time
+import types
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,17 @@ def reads_plainly(inputs):
     return {"sum": sum(inputs["ref"]), "kind": type(inputs["ref"]).__name__}
 
 
+def packaged(x):
+    import served
+    from given.sub import X
+
+    return [served.LIST, X]
+
+
+def uses_missing(x):
+    return absent_package.sine(x)  # noqa: F821
+
+
 def uses_place(x):
     return PLACE
 
@@ -109,6 +121,27 @@ def main():
             hands.map(fails, [1], max_attempts=1).gather()
         except manyhands.TaskFailedError as error:
             told["failure"] = [error.failures[0].kind, error.failures[0].message, error.failures[0].stack]
+        given, foreign = sys.argv[1:]
+        told["packaged"] = [
+            hands.map(packaged, [1], wheels=[given]).gather(),
+            hands.map(packaged, first.outputs(), wheels=[given]).gather(),
+        ]
+        reference = hands.put(given)
+        # An installed package that no wheel has.
+        package = types.ModuleType("absent_package")
+        globals()["absent_package"] = package
+        tries = [
+            lambda: hands.map(uses_missing, [1]).gather(),
+            lambda: hands.map("x => x", [1], wheels=[given]),
+            lambda: hands.map(packaged, [1], wheels=[reference.slice(1)]).gather(),
+            lambda: hands.map(packaged, [1], wheels=[foreign]).gather(),
+            lambda: hands.map(packaged, first.outputs(), wheels=[reference]).gather(),
+        ]
+        for each in tries:
+            try:
+                each()
+            except manyhands.PlatformError as error:
+                told.setdefault("wheels", []).append(error.message)
         outer = 1
         refusals = [uses_place, uses_nothing, lambda x: x + outer, functools.partial(pow, 2), "".join, Point]
         for kernel in refusals:

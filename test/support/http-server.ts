@@ -13,6 +13,7 @@ import { customerCode } from "../../customer/customer-code.ts";
 import { configureHttpServer, createHttpApp } from "../../server/http/app.ts";
 import { createMetrics } from "../../server/http/metrics.ts";
 import { Health } from "../../server/health.ts";
+import { WheelFolder } from "../../server/wheel-folder.ts";
 import { labHost } from "../../scripts/lab-host.ts";
 import { defaultServerOptions, quotasOf, type ServerOptions } from "../../server/options.ts";
 import { Upkeep } from "../../server/upkeep/upkeep.ts";
@@ -83,6 +84,7 @@ export async function openHttpServer(
   const http = createServer(
     createHttpApp({
       customerCode,
+      wheels: new WheelFolder(join(directory, "runtime")),
       upkeep,
       platform,
       blobs,

@@ -3,6 +3,7 @@ import type * as v from "valibot";
 import { jobIdSchema, sha256Schema, taskIndexSchema } from "../../../shared/ids.ts";
 import { attachmentNameSchema } from "../../../shared/wire/rest/attachments.ts";
 import { groupSchema } from "../../../shared/wire/rest/job-options.ts";
+import { wheelFileSchema } from "../../../shared/wheel.ts";
 import { version } from "../../../shared/version.ts";
 import { routeNames, rules, type RouteName } from "../../access/rules.ts";
 import type { Content, Operation } from "./operation.ts";
@@ -13,6 +14,7 @@ const parameters: Record<string, v.GenericSchema> = {
   "/api/jobs/{id}": jobIdSchema,
   "/api/jobs/{id}/tasks/{index}": taskIndexSchema,
   "/api/jobs/{id}/attachments/{name}": attachmentNameSchema,
+  "/api/runtime/wheels/{file}": wheelFileSchema,
   "/api/groups/{group}": groupSchema,
   "/api/blobs/{sha256}": sha256Schema,
   "/api/kernels/{sha256}": sha256Schema,

@@ -1,3 +1,4 @@
+import { wheelBytes } from "../../../shared/wheel.ts";
 import type { RouteName } from "../../access/rules.ts";
 import { done, either, made, ok, type Operation } from "./operation.ts";
 
@@ -12,9 +13,34 @@ export const kernelOperations = {
     id: "postPythonKernel",
     summary: "Make and store the kernel of a function in Python",
     description:
-      "Needs Pyodide (`npm install pyodide`) on the server. Each task of a job with the kernel names the blobs in `refs` beside those of its input; they are the caller's from then on.",
+      "Needs Pyodide (`npm install pyodide`) on the server. Each task of a job with the kernel names the blobs in `refs` beside those of its input; they are the caller's from then on. Wheels of the server that have modules of `imports` come along; `missing` are the other imports.",
     body: either("PythonProgram"),
     replies: made("PythonKernel"),
+  },
+  "GET /api/runtime/wheels": {
+    id: "listWheels",
+    summary: "Packages that the server has for functions in Python",
+    replies: ok("Wheel", true),
+  },
+  "GET /api/runtime/wheels/{file}": {
+    id: "getWheel",
+    summary: "The bytes of a wheel",
+    replies: {
+      200: { description: "As it was put.", content: { "application/octet-stream": "bytes" } },
+    },
+  },
+  "PUT /api/runtime/wheels/{file}": {
+    id: "putWheel",
+    summary: "Have a package for functions in Python",
+    description: `A wheel of pure Python, or one for the server's Pyodide, of at most ${wheelBytes} bytes; BAD_ARGUMENT for others. In place of one of the same file name.`,
+    body: { "application/octet-stream": "bytes" },
+    replies: made("Wheel"),
+  },
+  "DELETE /api/runtime/wheels/{file}": {
+    id: "deleteWheel",
+    summary: "Have a package no more",
+    description: "Kernels that were made with it go on.",
+    replies: done,
   },
   "POST /api/kernels/command": {
     id: "postCommandKernel",

@@ -27,6 +27,7 @@ import { setVerifySchema } from "../../../shared/wire/rest/verification.ts";
 import { attemptsSchema } from "../../../shared/wire/attempts.ts";
 import { commandKernelSchema } from "../../../shared/wire/command-kernel.ts";
 import { historySchema } from "../../../shared/wire/history.ts";
+import { wheelInfoSchema } from "../../../shared/wire/wheels.ts";
 import { whySchema } from "../../../shared/wire/why.ts";
 import { resultFrameSchema } from "../../../shared/wire/result-pack.ts";
 import { taskPackSchema } from "../../../shared/wire/task-pack.ts";
@@ -54,6 +55,7 @@ export const sent = {
   LogLine: v.strictObject({ at: v.number(), index: v.number(), client: v.string(), line: v.string() }),
   BlobName: blobNameSchema,
   PythonKernel: pythonKernelInfoSchema,
+  Wheel: wheelInfoSchema,
   PrecacheProgress: precacheProgressSchema,
   ScrubProgress: scrubProgressSchema,
   BackupProgress: backupProgressSchema,

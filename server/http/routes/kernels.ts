@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { blobNameSchema } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
@@ -37,6 +38,8 @@ export const pythonKernelSchema = v.strictObject({
 export const pythonKernelInfoSchema = v.object({
   ...blobNameSchema.entries,
   refs: v.array(blobNameSchema),
+  /** Those of the program's `imports` that no wheel of this server has. */
+  missing: v.array(v.string()),
 });
 
 const scriptTypes = ["text/javascript", "application/javascript"] as const;
@@ -44,7 +47,7 @@ const scriptTypes = ["text/javascript", "application/javascript"] as const;
 const jsonKernelBytes = limits.kernelBytes * 2;
 
 /** Kernels: code by hash, each customer's own. */
-export function kernelRoutes({ platform, blobs, customerCode }: HttpParts): Routes<Names> {
+export function kernelRoutes({ platform, blobs, customerCode, wheels }: HttpParts): Routes<Names> {
   return {
     "POST /api/kernels": async (call) => {
       const { sha256, size, created } = await platform.putKernel(
@@ -57,15 +60,20 @@ export function kernelRoutes({ platform, blobs, customerCode }: HttpParts): Rout
       const { embed, ...program } = await parseBody(call.req, call.res, pythonKernelSchema, jsonKernelBytes);
       if (!customerCode)
         throw new PlatformError("NOT_FOUND", "This server makes no kernels of functions in Python.");
-      const { source, refs } = await customerCode.pythonKernel(program, embed);
+      const available = ((await wheels?.list()) ?? []).map((wheel) => ({
+        ...wheel,
+        read: () => readFile(wheel.path),
+      }));
+      const { source, refs, missing } = await customerCode.pythonKernel(program, embed, available);
       const customer = principalOf(call).name;
       for (const { sha256, size, path } of refs) {
+        if (path === undefined) continue;
         const file = createReadStream(path);
         await blobs.write(sha256, file, { customer }, size).finally(() => file.destroy());
       }
       const { sha256, size, created } = await platform.putKernel(Buffer.from(source), customer);
       const named = refs.map((ref) => ({ sha256: ref.sha256, size: ref.size }));
-      reply(call, { sha256, size, refs: named }, created ? 201 : 200);
+      reply(call, { sha256, size, refs: named, missing }, created ? 201 : 200);
     },
     "POST /api/kernels/command": async (call) => {
       const definition = await parseBody(call.req, call.res, commandKernelSchema, jsonKernelBytes);
