@@ -36,7 +36,7 @@ export { command, type Command, type CommandOptions, type CommandOutputOf } from
 export { program, type Program, type ProgramOptions, type ProgramOutputOf } from "./kernel/program.ts";
 export type { ProgramInput, ProgramSource, ProgramValue } from "./kernel/program-kernel.ts";
 export type { ProgramOutput } from "./wasi/kernel.ts";
-export { python, type PythonFunction } from "./python-kernel/python-function.ts";
+export { python, type PythonFunction, type PythonOptions } from "./python-kernel/python-function.ts";
 export { TaskError, TaskFailedError } from "./task-error.ts";
 export { DataReference } from "../shared/data-reference.ts";
 export { PlatformError, type ErrorCode } from "../shared/errors.ts";

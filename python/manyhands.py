@@ -1477,8 +1477,11 @@ def _kernel_of(kernel: Any) -> tuple[str, str]:
     )
 
 
-def _code_of(kernel: Any) -> tuple[_Code, str]:
+def _code_of(kernel: Any, on: str | None = None) -> tuple[_Code, str]:
     """As :func:`_kernel_of`, also for programs, commands and functions in Python."""
+    is_function = isinstance(kernel, _PythonFunction) or (callable(kernel) and not isinstance(kernel, os.PathLike))
+    if on is not None and not is_function:
+        raise _bad("on= names the Python that computes a function in Python, and the kernel is none.")
     if isinstance(kernel, Command):
         return kernel, kernel.name
     if isinstance(kernel, Program):
@@ -1486,7 +1489,7 @@ def _code_of(kernel: Any) -> tuple[_Code, str]:
     if isinstance(kernel, (_PythonFunction, _ProgramCode)):
         return kernel, kernel.name
     if callable(kernel) and not isinstance(kernel, os.PathLike):
-        function = _python_function(kernel)
+        function = _python_function(kernel, on)
         return function, function.name
     return _kernel_of(kernel)
 
@@ -1939,6 +1942,8 @@ class _PythonFunction:
     imports: frozenset[str] = frozenset()
     spread: bool = False
     wheels: tuple[Any, ...] = ()
+    #: A command of clients that is the Python which computes it.
+    on: str | None = None
 
     def request(
         self, embed: bool, put: Callable[[Any], DataReference]
@@ -1951,7 +1956,12 @@ class _PythonFunction:
             own |= modules
             is_known = is_known and not isinstance(source, DataReference)
         told = {"modules": self.modules, "module": self.module, "function": self.function, "spread": self.spread}
-        told.update({"imports": sorted((self.packages | self.imports) - own), "wheels": wheels, "embed": embed})
+        told.update({"wheels": wheels, "embed": embed})
+        if self.on is not None:
+            # Packages are those of the clients.
+            told["on"] = self.on
+        else:
+            told["imports"] = sorted((self.packages | self.imports) - own)
 
         def check(made: dict[str, Any]) -> None:
             missing = sorted(self.packages & set(made["missing"]))
@@ -1968,7 +1978,7 @@ class _PythonFunction:
         return told, check
 
 
-def _python_function(function: Any) -> _PythonFunction:
+def _python_function(function: Any, on: str | None = None) -> _PythonFunction:
     """The sources of a function: its own, and the definitions, values and modules that it uses.
 
     Raises:
@@ -1988,7 +1998,7 @@ def _python_function(function: Any) -> _PythonFunction:
     modules, packages = collector.modules(), frozenset(collector.packages)
     own = {path.split("/")[0].removesuffix(".py") for path in modules}
     imports = frozenset(collector.imports) - packages - own
-    return _PythonFunction(name.strip("<>"), modules, collector.module, entry, packages, imports)
+    return _PythonFunction(name.strip("<>"), modules, collector.module, entry, packages, imports, on=on)
 
 
 def _wheel_of(source: Any, embed: bool, put: Callable[[Any], DataReference]) -> tuple[dict[str, Any], set[str]]:
@@ -4329,6 +4339,7 @@ class Hands:
         check: bool = False,
         math: str | None = None,
         wheels: Sequence[str | os.PathLike[str] | DataReference] = (),
+        on: str | None = None,
         fail_fast: bool | None = None,
         keep: float | None = None,
         group: str | None = None,
@@ -4367,6 +4378,8 @@ class Hands:
             check: True: the kernel module's ``check(input, output)`` looks at every result of a volunteer
             math: ``"native"``: ``Math``, clocks and languages of kernels are those of each client, and not the same everywhere
             wheels: packages that a function in Python imports: wheels of pure Python, as paths or data references
+            on: for a function in Python: the command of trusted clients, such as ``"python3"``, whose own Python computes it,
+                with the packages that are installed there (``docs/commands.md``)
             fail_fast: None: a job whose first tasks all fail alike is quarantined; False: every task is tried; True:
                 also as soon as a task has failed, gathering raises and the job is cancelled
             keep: seconds after its end at which the job is deleted with its results; None: as long as the server keeps jobs
@@ -4386,7 +4399,7 @@ class Hands:
             PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel or the inputs. What the server refuses is raised by the
                 job.
         """
-        source, own_name = _code_of(kernel)
+        source, own_name = _code_of(kernel, on)
         _check_inputs(inputs)
         if isinstance(source, _ProgramCode):
             source.program._check(_memory_bytes(memory_mb))
@@ -4449,7 +4462,7 @@ class Hands:
         Raises:
             PlatformError: BAD_ARGUMENT as :meth:`map`; the job raises it for an input that is no list
         """
-        source, name = _code_of(kernel)
+        source, name = _code_of(kernel, options.get("on"))
         _check_inputs(inputs)
         options.setdefault("name", self._name or name)
         given = inputs if isinstance(inputs, Outputs) else _argument_lists(inputs)
@@ -4631,6 +4644,8 @@ class Hands:
             made = self._http.ask("POST", "api/kernels/python", told, stop=stop)
             check(made)
             job._refs = {ref["sha256"]: ref["size"] for ref in made["refs"]}
+            if source.on is not None:
+                options = {**options, "requires": {**(options["requires"] or {}), "command": source.on}}
             return self._post_job(made["sha256"], options, after, stop)
         data = source.encode()
         if len(data) > _KERNEL_BYTES:
@@ -4859,7 +4874,7 @@ class ManyhandsExecutor(concurrent.futures.Executor):
             lane = self._lanes.get(identity)
             future = lane.submit(encoded) if lane else None
             if future is None:
-                source, name = _code_of(fn)
+                source, name = _code_of(fn, self._options.get("on"))
                 options = {"name": self._hands._name or name, **self._options}
                 lane = _Lane(self._hands, _with_arguments(source) if takes_list else source, options)
                 self._lanes[identity] = lane

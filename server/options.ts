@@ -92,6 +92,8 @@ export interface CustomerCode {
     program: PythonProgram,
     embedsFiles: boolean,
     wheels: readonly (WheelInfo & Required<KernelFile>)[],
+    /** The command of clients whose own Python computes the function. */
+    on?: string,
   ): Promise<{
     readonly source: string;
     /** Blobs that each task names; without a path those that the customer has on the server. */

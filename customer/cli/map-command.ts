@@ -3,6 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Value } from "../../shared/wire/codec.ts";
 import type { Hands } from "../hands.ts";
+import { python } from "../python-kernel/python-function.ts";
 import type { ProgramInput } from "../kernel/program-kernel.ts";
 import type { MapOptions } from "../map-options.ts";
 import type { Progress } from "../progress.ts";
@@ -62,6 +63,7 @@ interface MapFlags extends ServerFlags, ProgramFlags {
   readonly public?: boolean;
   readonly failFast: boolean;
   readonly math?: "portable" | "native";
+  readonly on?: string;
   readonly quiet?: boolean;
 }
 
@@ -93,6 +95,10 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
     .argument(
       "[kernel...]",
       "module whose default export is (input, ctx) => output, bundled with what it imports; or model.py:f, a function in Python. With --wasi or --command: further arguments",
+    )
+    .option(
+      "--on <command>",
+      "for model.py:f: a command of trusted clients whose own Python computes it, such as python3",
     )
     .option("--inputs <file>", "a .json array, lines of JSON (NDJSON), or - for standard input")
     .option("--range <from:to[:step]>", "whole numbers as inputs, from up to but not including to")
@@ -195,9 +201,12 @@ async function map(words: readonly string[], flags: MapFlags, connectTo: Connect
         view.stop();
       }
     }
+    const own = flags.on === undefined ? undefined : python(kernel, { on: flags.on });
     const job = program
       ? hands.map(program, inputs as Inputs<ProgramInput>, options)
-      : hands.map(kernel, inputs, options);
+      : own
+        ? hands.map(own, inputs, options)
+        : hands.map(kernel, inputs, options);
     const leave = leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
     try {
       if (!writer) {

@@ -35,6 +35,13 @@ export const wasiCode = new ProgramCode("manyhandsWasi", "programKernel", "../wa
 /** The code around commands. */
 export const commandCode = new ProgramCode("manyhandsCommand", "commandKernel", "../command-kernel/kernel");
 
+/** The code around functions in Python that a Python of the client's machine computes. */
+export const nativePythonCode = new ProgramCode(
+  "manyhandsPython",
+  "nativePythonKernel",
+  "../python-kernel/native-kernel",
+);
+
 async function build(input: string, name: string): Promise<string> {
   // The bundler is loaded on demand: most programs have no such kernel.
   const { rolldown } = await import("rolldown");

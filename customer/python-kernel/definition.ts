@@ -4,6 +4,13 @@ import type { ProgramWheel, PythonProgram } from "../../shared/wire/python-progr
 /** A large file of Pyodide: a blob that each task names, or the bytes in base64. */
 export type RuntimeFile = BlobName | { readonly base64: string };
 
+/** A function in Python for a Python of the client's machine. */
+export interface NativeDefinition {
+  readonly program: Pick<PythonProgram, "modules" | "module" | "function" | "spread">;
+  /** Modules of Python around the program's: sources by name. */
+  readonly support: Readonly<Record<string, string>>;
+}
+
 /** All that a kernel in Python has beside the code of Pyodide. */
 export interface PythonDefinition {
   readonly program: Pick<PythonProgram, "modules" | "module" | "function" | "spread">;

@@ -4,6 +4,7 @@ import { DataReference } from "../../shared/data-reference.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import type { PythonDefinition, RuntimeFile } from "./definition.ts";
+import { PythonFailure, unfit } from "./outcome.ts";
 import { beginTask, files } from "./shell.ts";
 
 /** The end of a call: the encoded output, the reason why it is no value, a failure, or a coroutine that resolves to one of them. */
@@ -66,29 +67,11 @@ export function pythonKernel(
   };
 }
 
-/** A failure of the function, after which Python goes on. */
-class PythonFailure extends Error {
-  constructor(message: string, stack: string, cause: unknown) {
-    super(message, { cause });
-    this.stack = stack;
-  }
-}
-
 async function settled(outcome: Outcome): Promise<Value> {
   if (outcome[0] === "waiting") return settled(await outcome[1]);
   if (outcome[0] === "done") return decodeValue(outcome[1]);
   if (outcome[0] === "unfit") return unfit(outcome[1]);
   throw new PythonFailure(outcome[1], outcome[2], outcome[3] ?? undefined);
-}
-
-/** An output that its encoder refuses with a reason: a task with such an output is not tried again (SPEC.md [FAIL-7]). */
-function unfit(reason: string): Value {
-  const output = {
-    get output(): Value {
-      throw new Error(reason);
-    },
-  };
-  return output;
 }
 
 async function start(

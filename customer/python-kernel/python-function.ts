@@ -21,7 +21,7 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
   readonly command: string | undefined;
   readonly #wheels: readonly WheelSource[];
 
-  constructor(path: string, name: string, { wheels = [], on }: PythonOptions & { on?: string } = {}) {
+  constructor(path: string, name: string, { wheels = [], on }: PythonOptions = {}) {
     this.url = new URL(`python:${encodeURI(path)}#${name}`);
     this.#path = path;
     this.name = name;
@@ -47,8 +47,9 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
     const others = imports.filter((name) => !own.modules.has(name));
     const program = { modules, module, function: this.name, spread, imports: others, wheels: own.wheels };
     // The runtime is loaded on demand: most programs have no kernel in Python.
-    const { PythonRuntime } = await import("./runtime.ts");
-    const kernel = await PythonRuntime.make(program, embedsFiles, others.length > 0 ? await available() : []);
+    const { makePythonKernel } = await import("./make.ts");
+    const wheels = others.length > 0 && this.command === undefined ? await available() : [];
+    const kernel = await makePythonKernel(program, embedsFiles, wheels, this.command);
     return { ...kernel, refs: kernel.refs.map((ref) => own.files.get(ref.sha256) ?? ref) };
   }
 }
@@ -56,6 +57,8 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
 export interface PythonOptions {
   /** Packages that the function imports: wheels of pure Python, as files of this machine or data references. */
   readonly wheels?: readonly WheelSource[];
+  /** A command of clients that is a Python: it computes the function instead of the one that travels in the kernel. */
+  readonly on?: string | undefined;
 }
 
 /**
@@ -68,6 +71,7 @@ export interface PythonOptions {
  * await hands.map(python<number, number>(new URL("./model.py", import.meta.url), "score"), [1, 2, 3]);
  *
  * @param file - path or `file:` URL of the file; a path may end in `:` and the name of the function
+ * @param options - `on`: a command of clients, such as `python3`, whose own Python computes the function, with what is installed there
  * @throws PlatformError BAD_ARGUMENT
  */
 export function python<Input = Value, Output = Value>(

@@ -5,14 +5,19 @@ import inspect
 import io
 import random
 import sys
-import traceback
 import zipfile
 
+from _manyhands_failure import message_of, stack_of
 from manyhands import DataReference, PlatformError, decode_value, encode_value
 from pyodide.ffi import JsException, to_js
 
 #: End of the message of a value that cannot be sent.
 _EXPECTED = ". Expected JSON values, bytes, numeric arrays or data references."
+#: End of the message of a module that is missing.
+_ABOUT_WHEELS = (
+    ". A package comes along when its wheel is in the server, where its operator puts it with `manyhands runtime add FILE`; or give "
+    "a wheel of pure Python with the job: wheels=[…]"
+)
 
 _function = None
 _takes_ctx = False
@@ -155,45 +160,6 @@ def _done(output):
 
 def _failure(error):
     _lines.end()
-    message = _message_of(error)
+    message = message_of(error, "Python's standard library and the modules that came with it", _ABOUT_WHEELS)
     cause = error.js_error if isinstance(error, JsException) else None
-    return to_js(["failed", message, _stack_of(error, message), cause], depth=1)
-
-
-def _message_of(error):
-    told = "".join(traceback.format_exception_only(error)).strip().rsplit("\n", 1)[-1]
-    if isinstance(error, SyntaxError):
-        return f"{type(error).__name__}: {error}"
-    if isinstance(error, SystemExit):
-        return f"SystemExit: the kernel called sys.exit({'' if error.code is None else repr(error.code)})"
-    if isinstance(error, PlatformError):
-        return error.message
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return (
-            f"{told} (a kernel has Python's standard library and the modules that came with it; "
-            f"{error.name.partition('.')[0]} is neither. A package comes along when its wheel is in the server, where its operator "
-            "puts it with `manyhands runtime add FILE`; or give a wheel of pure Python with the job: wheels=[…])"
-        )
-    if isinstance(error, MemoryError):
-        return f"{told.rstrip(': ')}: the memory of the kernel is full; memory_mb of the job says how much there is"
-    return told
-
-
-def _stack_of(error, message):
-    told = traceback.TracebackException.from_exception(error)
-    seen = told
-    while seen is not None:
-        frames = [
-            frame
-            for frame in seen.stack
-            if frame.filename != __file__ and not frame.filename.startswith("<frozen importlib")
-        ]
-        for frame in frames:
-            frame.filename = frame.filename.removeprefix("/kernel/")
-        seen.stack = traceback.StackSummary.from_list(frames)
-        seen = seen.__cause__ or seen.__context__
-    text = "".join(told.format()).rstrip("\n")
-    last = "".join(told.format_exception_only()).rstrip("\n")
-    if message in text or not text.endswith(last):
-        return text
-    return text[: -len(last)] + message
+    return to_js(["failed", message, stack_of(error, message, __file__, "/kernel/"), cause], depth=1)

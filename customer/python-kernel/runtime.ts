@@ -14,6 +14,7 @@ import { moduleBeside } from "../../system/module-beside.ts";
 import { packageRoot } from "../../system/package-root.ts";
 import { portablePowers } from "../kernel/powers.ts";
 import type { PythonDefinition, RuntimeFile } from "./definition.ts";
+import { sortedByName, valuesOf } from "./support.ts";
 
 /** Files of Pyodide that travel as blobs. */
 const fileNames = ["pyodide.asm.wasm", "python_stdlib.zip"];
@@ -90,15 +91,17 @@ export class PythonRuntime {
 
   static async #open(): Promise<PythonRuntime> {
     const folder = pyodideFolder();
-    const [code, info, files, manyhands, runner] = await Promise.all([
+    const [code, info, files, manyhands, runner, failure] = await Promise.all([
       bundle(folder),
       readInfo(folder),
       Promise.all(fileNames.map((name) => named(join(folder, name), name))),
       readFile(join(packageRoot, "python", "manyhands.py"), "utf8"),
       readFile(new URL("./runner.py", import.meta.url), "utf8"),
+      readFile(new URL("./failure.py", import.meta.url), "utf8"),
     ]);
     return new PythonRuntime(code, info, files, {
       manyhands: valuesOf(manyhands),
+      _manyhands_failure: failure,
       _manyhands_runner: runner,
     });
   }
@@ -122,7 +125,7 @@ export class PythonRuntime {
       embedsFiles ? { file, base64: Buffer.from(await read()).toString("base64") } : { file, sha256, size },
     );
     const definition: PythonDefinition = {
-      program: { modules: sorted(modules), module, function: name, spread },
+      program: { modules: sortedByName(modules), module, function: name, spread },
       wheels: [...given, ...(await Promise.all(wheels))],
       files,
       info: this.#info,
@@ -152,10 +155,6 @@ function isBlob(wheel: ProgramWheel): wheel is ProgramWheel & BlobName {
   return "sha256" in wheel;
 }
 
-function sorted(modules: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
 function pyodideFolder(): string {
   try {
     return dirname(createRequire(import.meta.url).resolve("pyodide/package.json"));
@@ -176,30 +175,6 @@ async function named(path: string, name: string): Promise<RuntimePart> {
     size += chunk.length;
   }
   return { name, path, sha256: hash.digest("hex") as Sha256, size };
-}
-
-/** The part of manyhands.py about errors and values, for Python in a sandbox. */
-function valuesOf(module: string): string {
-  const sections = module.split(/^# -{100,}\n(?=# )/m);
-  const section = (title: string): string => {
-    const found = sections.find((text) => text.startsWith(`# ${title}\n`));
-    if (found === undefined) throw new Error(`python/manyhands.py has no section "${title}".`);
-    return found;
-  };
-  return `from __future__ import annotations
-
-import functools
-import math
-import re
-import struct
-import sys
-from base64 import b64decode
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
-${section("Errors")}
-${section("Values")}`;
 }
 
 /** Bundles Pyodide with the code that calls it into one module, whose export is `pythonKernel`. */

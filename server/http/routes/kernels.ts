@@ -6,6 +6,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
 import { limits } from "../../../shared/limits.ts";
+import { commandNameSchema } from "../../../shared/wire/command.ts";
 import { commandKernelSchema } from "../../../shared/wire/command-kernel.ts";
 import { pythonProgramSchema } from "../../../shared/wire/python-program.ts";
 import { contentTypes } from "../../../shared/wire/rest/content-types.ts";
@@ -32,6 +33,8 @@ export const pythonKernelSchema = v.strictObject({
   ...pythonProgramSchema.entries,
   /** The files of Python travel in the kernel, for a job whose tasks can name no blobs: one that takes the outputs of another. */
   embed: v.optional(v.boolean(), false),
+  /** A command of clients whose own Python computes the function; the job requires it. */
+  on: v.optional(commandNameSchema),
 });
 
 /** Reply of `POST /api/kernels/python`: the kernel, and the blobs that each task of its jobs has to name. */
@@ -57,14 +60,19 @@ export function kernelRoutes({ platform, blobs, customerCode, wheels }: HttpPart
       reply(call, { sha256, size }, created ? 201 : 200);
     },
     "POST /api/kernels/python": async (call) => {
-      const { embed, ...program } = await parseBody(call.req, call.res, pythonKernelSchema, jsonKernelBytes);
+      const { embed, on, ...program } = await parseBody(
+        call.req,
+        call.res,
+        pythonKernelSchema,
+        jsonKernelBytes,
+      );
       if (!customerCode)
         throw new PlatformError("NOT_FOUND", "This server makes no kernels of functions in Python.");
       const available = ((await wheels?.list()) ?? []).map((wheel) => ({
         ...wheel,
         read: () => readFile(wheel.path),
       }));
-      const { source, refs, missing } = await customerCode.pythonKernel(program, embed, available);
+      const { source, refs, missing } = await customerCode.pythonKernel(program, embed, available, on);
       const customer = principalOf(call).name;
       for (const { sha256, size, path } of refs) {
         if (path === undefined) continue;

@@ -1,0 +1,90 @@
+import { execFile, spawnSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { python as functionOf } from "../../customer/index.ts";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { launcher, startNode } from "../support/processes.ts";
+import { isLinux, skipped, unlessLinux } from "../support/skipped.ts";
+import { python, pythonFolder, whySkipped } from "./programs.ts";
+
+const hasNumpy = python !== undefined && spawnSync(python, ["-c", "import numpy"]).status === 0;
+const withoutNumpy = skipped(!hasNumpy, "python3 has no numpy");
+
+describe.skipIf(python === undefined || !isLinux)(
+  `functions for the client's own Python${whySkipped}${unlessLinux}`,
+  () => {
+    let platform: LivePlatform;
+    let told: Record<string, unknown>;
+    beforeAll(async () => {
+      platform = await LivePlatform.start({ slots: 0 });
+      const file = join(platform.directory, "commands.json");
+      const { stdout: found } = spawnSync(
+        python!,
+        ["-c", "import sys; print(sys.executable); print(sys.prefix)"],
+        {
+          encoding: "utf8",
+        },
+      );
+      const [path = "", prefix = ""] = found.trim().split("\n");
+      await writeFile(file, JSON.stringify({ python3: { path, reads: [prefix, dirname(path)] } }));
+      platform.startClient(2, ["--allow-commands", file]);
+      const env = { ...platform.environment, PYTHONPATH: pythonFolder, PYTHONDONTWRITEBYTECODE: "1" };
+      const { stdout } = await promisify(execFile)(python!, [join(import.meta.dirname, "native_python.py")], {
+        env,
+      });
+      told = JSON.parse(stdout) as Record<string, unknown>;
+    }, 120_000);
+    afterAll(() => platform.close());
+
+    it("[COMMAND-8] compute with threads, processes and files, and print into the job's log", () => {
+      expect(told["described"]).toEqual([
+        { scaled: 3, bytes: 10, threads: 1, random: null },
+        { scaled: 6, bytes: 3, threads: 1, random: null },
+      ]);
+      expect(told["sameRandom"]).toBe(true);
+      expect(told["logs"]).toEqual(["line 0", "line 1"]);
+      expect(told["starmap"]).toEqual([1024, 9]);
+      expect(told["submit"]).toBe(42);
+      expect(told["stored"]).toEqual(["small", 200_000, 100_000]);
+    });
+
+    it("[COMMAND-8] fail with Python's traceback, and with the exit code of an interpreter that ended", () => {
+      expect((told["failure"] as { message: string }).message).toContain("ValueError: no 7");
+      // The lines are those of the program's file.
+      expect(told["stack"]).toMatch(
+        /^Traceback \(most recent call last\):\n {2}File "native_python\.py", line \d+, in fails\n[^]*in inner\n[^]*ValueError: no 7$/,
+      );
+      expect(told["exit"]).toEqual(
+        expect.objectContaining({
+          message: expect.stringContaining("Python ended with exit code 5") as string,
+        }),
+      );
+      expect(told["unfit"]).toEqual(
+        expect.objectContaining({
+          message: expect.stringContaining("an instance of set is not a value") as string,
+        }),
+      );
+      expect(told["refusal"]).toContain("on= names the Python");
+    });
+
+    it.skipIf(!hasNumpy)(`[COMMAND-8] have what is installed there${withoutNumpy}`, () => {
+      expect(told["numpy"]).toEqual([10, -2, -2, -2]);
+    });
+
+    it("[COMMAND-8] come from files, of the SDK and of the command line", async () => {
+      const file = join(platform.directory, "model.py");
+      await writeFile(file, "import os\n\ndef cube(x):\n    return [x ** 3, os.getcwd() != '/']\n");
+      const hands = await platform.connect();
+      expect(await hands.map(functionOf(`${file}:cube`, { on: "python3" }), [2, 3])).toEqual([
+        [8, true],
+        [27, true],
+      ]);
+      const args = [launcher, "map", `${file}:cube`, "--on", "python3", "--range", "4:5", "--quiet"];
+      const command = startNode(args, { env: platform.environment });
+      await command.ended;
+      expect(command.output() + command.log()).toContain('"output":[64,true]');
+    });
+  },
+);
