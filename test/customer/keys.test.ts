@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Hands, Job } from "../../customer/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { LivePlatform } from "./live-platform.ts";
 
 let platform: LivePlatform;
@@ -115,7 +116,7 @@ describe("a key", () => {
   it("[KEY-1] of an open job: fewer inputs than it has are refused, and it can still be gone on with", async () => {
     const key = "half-way";
     const off = new Error("off");
-    const twoAreThere = vi.waitFor(async () => expect((await job.status()).counts.total).toBe(2));
+    const twoAreThere = eventually(async () => expect((await job.status()).counts.total).toBe(2));
     const failing = (async function* () {
       yield 1;
       yield 2;

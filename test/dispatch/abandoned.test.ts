@@ -1,5 +1,6 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { onceKeyPrefix } from "../../shared/wire/rest/job-options.ts";
+import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 
 const dayMs = 24 * 3600 * 1000;
@@ -46,10 +47,10 @@ test("[KEY-3] an open job that somebody follows goes on", async () => {
   const results = await server.request(`/api/jobs/${id}/results?follow=1`, { signal: reading.signal });
   expect(results.status).toBe(200);
   // Reached when the reply waits for the job's first result.
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await server.platform.endAbandoned(later)).toBe(0);
     expect(await stateOf(server, id)).toMatchObject({ state: "open" });
   });
   reading.abort();
-  await vi.waitFor(async () => expect(await server.platform.endAbandoned(later)).toBe(1));
+  await eventually(async () => expect(await server.platform.endAbandoned(later)).toBe(1));
 });

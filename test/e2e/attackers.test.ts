@@ -1,8 +1,9 @@
-import type { Browser, Page } from "puppeteer";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { Browser } from "puppeteer";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser } from "../support/browser.ts";
 import { readClients, readJob, readResults, request, submitJob } from "../support/jobs.ts";
 import { until } from "../support/processes.ts";
+import { openPage, untilText } from "../support/pages.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
@@ -11,15 +12,6 @@ beforeAll(async () => {
   browser = await launchBrowser();
 });
 afterAll(() => browser.close());
-
-/** Opens the volunteer page, which starts by itself, in a profile of its own. */
-async function openPage(server: TestServer): Promise<Page> {
-  const context = await browser.createBrowserContext();
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  await page.goto(`${server.url}/?auto=1`);
-  return page;
-}
 
 /** A volunteer at an address that asks for as much as it can. */
 async function greedy(server: TestServer, address: string): Promise<RawClient> {
@@ -40,7 +32,7 @@ describe("an honest page beside attackers", () => {
     const id = await submitJob(server, kernel, [...Array(2000).keys()], { verify: "off" });
     const hoarders = Array.from({ length: 64 }, (_, i) => greedy(server, `10.9.9.${i}`));
     await Promise.all(hoarders);
-    await openPage(server);
+    await openPage(browser, `${server.url}/?auto=1`);
     await until(async () => (await doneOf(server, id)) > 0);
     const firstAt = performance.now();
     await until(() => performance.now() > firstAt + 2000);
@@ -56,8 +48,8 @@ describe("an honest page beside attackers", () => {
     async (kind) => {
       const server = await startTestServer({ trustProxy: true });
       // Strangers are believed where nobody else could be asked, so the page is there first.
-      const page = await openPage(server);
-      await page.waitForFunction("/No work right now/.test(document.body.innerText)", { polling: 100 });
+      const page = await openPage(browser, `${server.url}/?auto=1`);
+      await untilText(page, /No work right now/);
       for (const address of ["10.1.1.1", "10.1.1.2", "10.2.2.2"]) {
         const client = await greedy(server, address);
         client.onMessage = (message) => {
@@ -104,7 +96,7 @@ describe("hostile kernels in an honest page", () => {
       submitJob(ada, work, inputs, options),
       submitJob(eve, `${tampers}\n${work}`, inputs, options),
     ]);
-    await openPage(server);
+    await openPage(browser, `${server.url}/?auto=1`);
     let [honest, hostile] = [0, 0];
     await until(async () => {
       [honest, hostile] = await Promise.all([doneOf(server, jobs[0]), doneOf(server, jobs[1])]);
@@ -116,7 +108,7 @@ describe("hostile kernels in an honest page", () => {
 
   test("[KERNEL-6] a kernel's timers end with its job: the page has no worker left that they could run in", async () => {
     const server = await startTestServer();
-    const page = await openPage(server);
+    const page = await openPage(browser, `${server.url}/?auto=1`);
     const source =
       "setInterval(() => { for (;;); }, 50); export default (x) => { setInterval(() => { for (;;); }, 1); return x; };";
     const workers = async (): Promise<number> => {

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Browser } from "puppeteer";
 import type { ResultLine } from "../../shared/wire/rest/results.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { expectAllOnce, readClients, readJob, readResults, squares, submitJob } from "../support/jobs.ts";
+import { openPage } from "../support/pages.ts";
 import {
   startClientProcess,
   startServerProcess,
@@ -19,11 +20,7 @@ afterAll(() => browser.close());
 
 const clients: Record<string, (server: RunningServerProcess) => Promise<void>> = {
   node: async (server) => void (await startClientProcess(server)),
-  browser: async (server) => {
-    const context = await browser.createBrowserContext();
-    onTestFinished(() => context.close());
-    await (await context.newPage()).goto(`${server.url}/?auto=1`);
-  },
+  browser: async (server) => void (await openPage(browser, `${server.url}/?auto=1`)),
 };
 
 const bad: { name: string; source: string; options: object; expected: object }[] = [

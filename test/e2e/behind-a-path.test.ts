@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { connect, type KernelContext } from "../../customer/index.ts";
 import { meet } from "../../node-client/rendezvous.ts";
 import { launchBrowser } from "../support/browser.ts";
+import { untilText } from "../support/pages.ts";
 import { startPrefixProxy } from "../support/prefix-proxy.ts";
 import { startClientProcess, temporaryDirectory, until } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";
@@ -71,7 +72,7 @@ describe("[ADDR-2] behind a proxy that puts the server under a path", () => {
       });
       await admin.goto(`${url}/admin/`);
       await (await admin.waitForSelector("input[name=token]"))!.type(`${server.token}\n`);
-      await admin.waitForFunction("/1 client/.test(document.body.innerText)", { polling: 50 });
+      await untilText(admin, /1 client/);
       // A server inside a program has no client in one file.
       expect(missing.filter((url) => !url.endsWith("client.mjs.sha256"))).toEqual([]);
     } finally {

@@ -7,6 +7,7 @@ import { connect, type Hands, type PrecacheProgress } from "../../customer/index
 import { limits } from "../../shared/limits.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { readClients } from "../support/jobs.ts";
+import { openPage } from "../support/pages.ts";
 import {
   run,
   startClientProcess,
@@ -24,14 +25,6 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-
-async function openPage(server: RunningServerProcess): Promise<Page> {
-  const context = await browser.createBrowserContext();
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  await page.goto(`http://${labHost}:${server.port}/?auto=1`);
-  return page;
-}
 
 async function connected(server: RunningServerProcess): Promise<Hands> {
   const hands = await connect(server.url, { token: server.token });
@@ -65,7 +58,7 @@ describe("[PRECACHE-1] data that is pushed to a node and to a browser tab", () =
     const server = await startServerProcess(await temporaryDirectory());
     const cache = await temporaryDirectory();
     await startClientProcess(server, [], cache);
-    const page = await openPage(server);
+    const page = await openPage(browser, `http://${labHost}:${server.port}/?auto=1`);
     await until(online(server, 2));
     const hands = await connected(server);
     const [table, stack] = [randomBytes(3_000_000), randomBytes(12_000_000)];
@@ -119,7 +112,7 @@ describe("[PRECACHE-1] data that is pushed to a node and to a browser tab", () =
     const [cache, other] = [await temporaryDirectory(), await temporaryDirectory()];
     await startClientProcess(server, [], cache);
     await until(() => precaching.progress?.have === 1);
-    const page = await openPage(server);
+    const page = await openPage(browser, `http://${labHost}:${server.port}/?auto=1`);
     await startClientProcess(server, [], other).then((client) => client.kill());
     expect(await precaching).toMatchObject({ done: true, short: 0, problems: [] });
     expect(await onDisk(cache)).toEqual([sha256(blob)]);

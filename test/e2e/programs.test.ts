@@ -7,10 +7,9 @@ import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { connect, program, type Hands } from "../../parallel/index.ts";
 import { seededRandom } from "../../shared/random.ts";
 import { compilesWasi, compileWasi } from "../support/compile-wasi.ts";
-import { engines, whySkipped } from "../support/browsers/engines.ts";
-import { launchEngine } from "../support/browsers/launch-engine.ts";
+import { availability, clientKinds, startClient } from "../support/browsers/start-client.ts";
 import { skipped } from "../support/skipped.ts";
-import { startClientProcess, startServerProcess, temporaryDirectory } from "../support/processes.ts";
+import { startServerProcess, temporaryDirectory } from "../support/processes.ts";
 
 /** Source of Debian's package fasttree (`apt-get source fasttree`), and an alignment for it. */
 const fasttreeSource = process.env["FASTTREE_SOURCE"] ?? "";
@@ -18,11 +17,10 @@ const alignment = process.env["FASTTREE_ALIGNMENT"] ?? "";
 const hasFasttree =
   spawnSync("fasttree", ["-help"]).error === undefined && existsSync(fasttreeSource) && existsSync(alignment);
 
-describe.skipIf(!compilesWasi).each(["node", "chromium", "firefox", "webkit"] as const)(
+describe.skipIf(!compilesWasi).each(clientKinds)(
   `programs on %s${skipped(!compilesWasi, "clang, lld and wasi-libc are not installed")}`,
   (kind) => {
-    const isSkipped = kind !== "node" && !engines[kind];
-    const why = kind === "node" ? "" : whySkipped(kind);
+    const { isMissing, why } = availability(kind);
     let directory: string;
     let probe: string;
     beforeAll(async () => {
@@ -32,18 +30,13 @@ describe.skipIf(!compilesWasi).each(["node", "chromium", "firefox", "webkit"] as
 
     const start = async (): Promise<Hands> => {
       const server = await startServerProcess(await temporaryDirectory());
-      if (kind === "node") await startClientProcess(server);
-      else {
-        const browser = await launchEngine(kind);
-        onTestFinished(() => browser.close());
-        await (await browser.newTab()).open(`${server.url}/?auto=1`);
-      }
+      await startClient(kind, server);
       const hands = await connect(server.url, { token: server.token });
       onTestFinished(() => hands.close());
       return hands;
     };
 
-    test.skipIf(isSkipped)(`[WASI-3] [WASI-4] are the same, and bounded${why}`, async () => {
+    test.skipIf(isMissing)(`[WASI-3] [WASI-4] are the same, and bounded${why}`, async () => {
       const hands = await start();
       const clock = await hands.map(program(probe, { args: ["clock"] }), [0, 1], { seed: "seed" });
       const randomOf = (index: number): string => {
@@ -73,7 +66,7 @@ describe.skipIf(!compilesWasi).each(["node", "chromium", "firefox", "webkit"] as
       await expect(Promise.resolve(hang)).rejects.toThrow(/timeout/);
     });
 
-    test.skipIf(isSkipped || !hasFasttree)(
+    test.skipIf(isMissing || !hasFasttree)(
       `[WASI-3] FastTree gives the tree of Debian's own build, byte for byte${why} (FASTTREE_SOURCE, FASTTREE_ALIGNMENT)`,
       async () => {
         const hands = await start();

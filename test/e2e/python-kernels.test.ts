@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { connect, python, type Hands, type TaskFailedError } from "../../customer/index.ts";
 import { connect as connectAnywhere } from "../../parallel/index.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { startClient } from "../support/browsers/start-client.ts";
 import { extension, extensionFile, extensionWheel, makeWheel } from "../support/wheels.ts";
 import { startClientProcess, startServerProcess, temporaryDirectory } from "../support/processes.ts";
 
@@ -135,9 +135,7 @@ test("[PYTHON-1] [PYTHON-3] [PYTHON-5] [PYTHON-6] [PYTHON-9] a node client and a
   expect(failed[0]![2]).toContain('File "model.py", line');
 
   const inTab = await startServerProcess(await temporaryDirectory());
-  const browser = await launchBrowser();
-  onTestFinished(() => browser.close());
-  await (await browser.newPage()).goto(`${inTab.url}/?auto=1`);
+  await startClient("chromium", inTab);
   const tab = await connect(inTab.url, { token: inTab.token });
   onTestFinished(() => tab.close());
   expect(await outcomes(tab, file)).toEqual(expected);

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { connect } from "../../parallel/index.ts";
 import { computeHere } from "../../science/compute-here.ts";
 import { computeOnHands } from "../../science/compute-hands.ts";
@@ -19,12 +19,10 @@ import {
   simdKernel,
   simdOutcomes,
 } from "../contract/portable-values.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { engines, whySkipped } from "../support/browsers/engines.ts";
-import { launchEngine } from "../support/browsers/launch-engine.ts";
+import { availability, clientKinds, startClient } from "../support/browsers/start-client.ts";
 import { readJob, readResults, submitJob } from "../support/jobs.ts";
 import { phantom } from "../support/phantom.ts";
-import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
+import { startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
 
 const box = 24;
 const map = phantom(box);
@@ -101,18 +99,9 @@ test("a warm worker with memory of earlier tasks computes the same bits; so do i
   expect(both).toEqual([expected, expected]);
 });
 
-test("a node client computes the same bits", async () => {
+test.each(["node", "chromium"] as const)("a client on %s computes the same bits", async (kind) => {
   const server = await startServerProcess(await temporaryDirectory());
-  await startClientProcess(server);
-  expect(await digestsOn(server.url, server.token)).toEqual(expected);
-});
-
-test("a Chromium tab computes the same bits", async () => {
-  const server = await startServerProcess(await temporaryDirectory());
-  const browser = await launchBrowser();
-  onTestFinished(() => browser.close());
-  const page = await browser.newPage();
-  await page.goto(`${server.url}/?auto=1`);
+  await startClient(kind, server);
   expect(await digestsOn(server.url, server.token)).toEqual(expected);
 });
 
@@ -120,32 +109,25 @@ test("threads of this machine compute the same bits", async () => {
   expect(await digestsOn("thread:2")).toEqual(expected);
 });
 
-describe.each(["node", "chromium", "firefox", "webkit"] as const)("Math of jobs on %s", (kind) => {
-  test.skipIf(kind !== "node" && !engines[kind])(
-    `[BITS-1] [BITS-3] is the same bits, or native${kind === "node" ? "" : whySkipped(kind)}`,
-    async () => {
-      const server = await startServerProcess(await temporaryDirectory());
-      if (kind === "node") await startClientProcess(server);
-      else {
-        const browser = await launchEngine(kind);
-        onTestFinished(() => browser.close());
-        await (await browser.newTab()).open(`${server.url}/?auto=1`);
-      }
-      const outputOf = async (source: string, options: object): Promise<unknown> => {
-        const id = await submitJob(server, source, [null], options);
-        await until(async () => (await readJob(server, id)).state === "finished", 60_000);
-        return (await readResults(server, id))[0];
-      };
-      expect(await outputOf(portableKernel, { seed: "seed" })).toMatchObject({ output: portableDigests });
-      expect(await outputOf(localKernel, {})).toMatchObject({ output: localValues });
-      expect(await outputOf(simdKernel, {})).toMatchObject({ output: simdOutcomes });
-      const local = "export default () => [typeof Intl, Math.random() < 1, performance.now() > 0];";
-      expect(await outputOf(local, { math: "native" })).toMatchObject({ output: ["object", true, true] });
-      expect(await outputOf(local, { maxAttempts: 1 })).toMatchObject({
-        message: expect.stringContaining("ctx.random()"),
-      });
-    },
-  );
+describe.each(clientKinds)("Math of jobs on %s", (kind) => {
+  const { isMissing, why } = availability(kind);
+  test.skipIf(isMissing)(`[BITS-1] [BITS-3] is the same bits, or native${why}`, async () => {
+    const server = await startServerProcess(await temporaryDirectory());
+    await startClient(kind, server);
+    const outputOf = async (source: string, options: object): Promise<unknown> => {
+      const id = await submitJob(server, source, [null], options);
+      await until(async () => (await readJob(server, id)).state === "finished", 60_000);
+      return (await readResults(server, id))[0];
+    };
+    expect(await outputOf(portableKernel, { seed: "seed" })).toMatchObject({ output: portableDigests });
+    expect(await outputOf(localKernel, {})).toMatchObject({ output: localValues });
+    expect(await outputOf(simdKernel, {})).toMatchObject({ output: simdOutcomes });
+    const local = "export default () => [typeof Intl, Math.random() < 1, performance.now() > 0];";
+    expect(await outputOf(local, { math: "native" })).toMatchObject({ output: ["object", true, true] });
+    expect(await outputOf(local, { maxAttempts: 1 })).toMatchObject({
+      message: expect.stringContaining("ctx.random()"),
+    });
+  });
 });
 
 async function digestsOn(spec: string, token?: string): Promise<Record<string, string>> {

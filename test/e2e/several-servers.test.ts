@@ -1,13 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Browser, Page } from "puppeteer";
+import type { Browser } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { connect } from "../../customer/index.ts";
 import { python, PythonProgram, whySkipped } from "../python/programs.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { freePort } from "../../bench/harness/services/ports.ts";
 import { readClients, readJob, readResults, request, submitJob } from "../support/jobs.ts";
+import { openPage, press, untilText } from "../support/pages.ts";
 import { descendantsOf } from "../support/process-tree.ts";
 import {
   run,
@@ -242,18 +243,12 @@ describe("a tab", () => {
   });
   afterAll(() => browser.close());
 
-  const untilText = (page: Page, text: RegExp): Promise<unknown> =>
-    page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
-
   test.each(["localhost", labHost])(
     "[SERVERS-3] [SERVERS-4] on %s whose server is killed takes its task to the other, and moves blobs there",
     async (host) => {
       const servers = await TwoAddresses.make(host);
       const first = await servers.start(0);
-      const context = await browser.createBrowserContext();
-      onTestFinished(() => context.close());
-      const page = await context.newPage();
-      await page.goto(`${servers.urls[0]}/?auto=1`);
+      const page = await openPage(browser, `${servers.urls[0]}/?auto=1`);
       const id = await submitJob(first, timed, [{ ms: 5_000 }], { math: "native", verify: "off" });
       await running(first, id, 1);
       const [before] = await readClients(first);
@@ -290,12 +285,7 @@ describe("a tab", () => {
       expect((await readJob(second, portable)).counts).toMatchObject({ done: 1, failed: 0 });
 
       // Stopped and started again in the same page, whose own server is dead, the client finds the other.
-      for (const label of ["Finish and stop", "Start again"]) {
-        await page.waitForSelector(`::-p-xpath(//button[normalize-space()='${label}'])`);
-        await page.evaluate(
-          `[...document.querySelectorAll("button")].find((button) => button.innerText.trim() === "${label}").click()`,
-        );
-      }
+      for (const label of ["Finish and stop", "Start again"]) await press(page, label);
       await untilText(page, /No work right now/);
     },
   );

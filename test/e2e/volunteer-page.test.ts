@@ -13,6 +13,7 @@ import {
   submitJob,
 } from "../support/jobs.ts";
 import { Link } from "../support/link/link.ts";
+import { openPage } from "../support/pages.ts";
 import {
   startClientProcess,
   startServerProcess,
@@ -28,13 +29,8 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 /** Opens the volunteer page in a profile of its own. */
-async function openPage(server: { url: string }, query = "?auto=1"): Promise<Page> {
-  const context = await browser.createBrowserContext();
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  await page.goto(`${server.url}/${query}`);
-  return page;
-}
+const openVolunteer = (server: { url: string }, query = "?auto=1"): Promise<Page> =>
+  openPage(browser, `${server.url}/${query}`);
 
 const finished = (server: RunningServerProcess, id: string) => async (): Promise<boolean> =>
   (await readJob(server, id)).state === "finished";
@@ -54,7 +50,7 @@ describe("the volunteer page", () => {
     const kernel = "export default async (ref, ctx) => Array.from(await ctx.data(ref));";
     const inputs = starts.map((at) => ({ $ref: { sha256, size: stack.length, range: [at, at + 1000] } }));
     const id = await submitJob(server, kernel, inputs);
-    await openPage({ url: `http://${labHost}:${server.port}` });
+    await openVolunteer({ url: `http://${labHost}:${server.port}` });
     await until(finished(server, id));
     await expectAllOnce(
       server,
@@ -84,7 +80,7 @@ describe("the volunteer page", () => {
     const kernel = "export default async (ref, ctx) => (await ctx.data(ref)).map((byte) => byte ^ 1);";
     const inputs = [{ $ref: { sha256, size: data.length } }];
     const id = await submitJob(server, kernel, inputs, { verify: "off" });
-    await openPage(link);
+    await openVolunteer(link);
     await until(finished(server, id), 90_000);
     const results = await fetch(`${server.url}/api/jobs/${id}/results`, {
       headers: { authorization: `Bearer ${server.token}`, accept: "application/x-ndjson" },
@@ -97,7 +93,7 @@ describe("the volunteer page", () => {
   test("one click starts it; it computes, shows for whom, and says when there is nothing to do", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     const id = await submitJob(server, slowSquareSource, slowInputs(6, 600), { name: "squares for Ada" });
-    const page = await openPage(server, "");
+    const page = await openVolunteer(server, "");
     const start = await page.waitForSelector("::-p-text(Start computing)");
     await start!.click();
     await page.waitForSelector("::-p-text(squares for Ada)");
@@ -117,7 +113,7 @@ describe("the volunteer page", () => {
     }`;
     // In a verified job a stranger's checkpoint is continued by its own cohort only.
     const id = await submitJob(server, source, [0], { verify: "off" });
-    const page = await openPage(server);
+    const page = await openVolunteer(server);
     await until(async () => ((await readClients(server))[0]?.current[0]?.progress ?? 0) >= 0.25);
     await page.close();
     await startClientProcess(server);

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { eventually } from "../support/eventually.ts";
@@ -119,7 +119,7 @@ describe("[STATUS-1] the jobs that the status page is pushed", () => {
     const failed = await make("failed");
     const isOver = async (id: string): Promise<boolean> =>
       ((await (await server.request(`/api/jobs/${id}`)).json()) as JobInfo).state === "finished";
-    await vi.waitFor(async () => expect(await isOver(failed.id)).toBe(true));
+    await eventually(async () => expect(await isOver(failed.id)).toBe(true));
     client.answering = false;
     const running = await make("running");
     for (let n = 0; n < 120; n++) await make(`waiting ${n}`, { requires: { kind: "browser" } });

@@ -1,9 +1,9 @@
 import axe from "axe-core";
 import type { Browser, Page } from "puppeteer";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser } from "../support/browser.ts";
-import { button } from "../support/browsers/browser.ts";
 import { slowInputs, slowSquareSource, submitJob } from "../support/jobs.ts";
+import { click, openPage, untilText } from "../support/pages.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 let browser: Browser;
@@ -11,20 +11,6 @@ beforeAll(async () => {
   browser = await launchBrowser();
 });
 afterAll(() => browser?.close());
-
-async function open(url: string): Promise<Page> {
-  const context = await browser.createBrowserContext();
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  await page.goto(url);
-  return page;
-}
-
-const untilText = (page: Page, text: RegExp): Promise<unknown> =>
-  page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
-
-const press = (page: Page, label: string): Promise<void> =>
-  page.locator(`::-p-xpath(${button(label)})`).click();
 
 /** What axe finds in the page: light and dark, at desk and in the hand. */
 async function expectNoBarriers(page: Page): Promise<void> {
@@ -54,31 +40,31 @@ const failing = "export default () => { throw new Error('no particles'); }";
 describe("[PAGE-3] axe finds no barrier", () => {
   test("on the volunteer page: ready, without work, computing, paused, stopped, refused", async () => {
     const server = await startTestServer();
-    const page = await open(server.url);
+    const page = await openPage(browser, server.url);
     await page.waitForSelector("button");
     await expectNoBarriers(page);
-    await press(page, "Start computing");
+    await click(page, "Start computing");
     await untilText(page, /No work right now/);
     await expectNoBarriers(page);
     await submitJob(server, slowSquareSource, slowInputs(100, 1_500), { name: "squares" });
     await untilText(page, /Computing for/);
     await expectNoBarriers(page);
-    await press(page, "Pause");
+    await click(page, "Pause");
     await untilText(page, /Paused until/);
     await expectNoBarriers(page);
     await server.api("POST", `/api/jobs/${await onlyJob(server)}/cancel`);
-    await press(page, "Finish and stop");
+    await click(page, "Finish and stop");
     await untilText(page, /Thank you/);
     await expectNoBarriers(page);
     const closed = await startTestServer({ volunteers: "invite" });
-    const refused = await open(`${closed.url}/?auto=1`);
+    const refused = await openPage(browser, `${closed.url}/?auto=1`);
     await untilText(refused, /Open the invitation link/);
     await expectNoBarriers(refused);
   });
 
   test("on the status page: signing in, without jobs, with running and failing ones", async () => {
     const server = await startTestServer();
-    const page = await open(server.adminUrl);
+    const page = await openPage(browser, server.adminUrl);
     await page.waitForSelector("input[name=token]");
     await expectNoBarriers(page);
     await page.type("input[name=token]", `${server.token}\n`);
@@ -86,7 +72,7 @@ describe("[PAGE-3] axe finds no barrier", () => {
     await expectNoBarriers(page);
     await submitJob(server, failing, [1, 2, 3], { name: "picking", maxAttempts: 1 });
     await submitJob(server, slowSquareSource, slowInputs(20, 60_000), { name: "squares" });
-    await open(`${server.url}/?auto=1`);
+    await openPage(browser, `${server.url}/?auto=1`);
     await page.bringToFront();
     await untilText(page, /3 failed[\s\S]*squares|squares[\s\S]*3 failed/);
     await expectNoBarriers(page);

@@ -1,7 +1,10 @@
 import type { Browser, Page } from "puppeteer";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeValue } from "../../shared/wire/codec.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
+import { readJob } from "../support/jobs.ts";
+import { click, openPage, untilText } from "../support/pages.ts";
+import { until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
@@ -10,29 +13,16 @@ let browser: Browser;
 beforeAll(async () => {
   browser = await launchBrowser();
 });
-afterEach(async () => {
-  for (const context of browser.browserContexts().slice(1)) await context.close();
-});
 afterAll(() => browser?.close());
 
-async function openAdmin(server: TestServer, host: string): Promise<Page> {
-  const context = await browser.createBrowserContext();
-  const page = await context.newPage();
-  await page.goto(`http://${host}:${server.port}/admin`);
-  return page;
-}
+const openAdmin = (server: TestServer, host: string): Promise<Page> =>
+  openPage(browser, `http://${host}:${server.port}/admin`);
 
 async function signIn(page: Page, token: string): Promise<void> {
   const field = await page.waitForSelector("input[name=token]");
   await field?.type(token);
   await page.keyboard.press("Enter");
 }
-
-const untilText = (page: Page, text: RegExp): Promise<unknown> =>
-  page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
-
-const press = (page: Page, label: string): Promise<void> =>
-  page.locator(`::-p-xpath(//button[normalize-space()='${label}'])`).click();
 
 const failing = "export default (x) => { if (x > 1) throw new Error('no particle ' + x); return x; }";
 
@@ -66,7 +56,7 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
     await untilText(page, /No jobs yet[\s\S]*Nobody computes yet/);
     await page.reload();
     await untilText(page, /No jobs yet/);
-    await press(page, "Sign out");
+    await click(page, "Sign out");
     await untilText(page, /Sign in/);
     await page.reload();
     await untilText(page, /Sign in/);
@@ -80,27 +70,27 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
     await untilText(page, /picky job[\s\S]*waiting/);
     await page.$eval("input.priority", (input) => (input as { focus(): void }).focus());
     await page.keyboard.type("7\n");
-    await untilPriority(server, id, 7);
+    await until(async () => (await readJob(server, id)).priority === 7);
 
     const volunteer = await page.browserContext().newPage();
     await volunteer.goto(`http://${host}:${server.port}/?auto=1`);
     await page.bringToFront();
     await untilText(page, /2 failed/);
-    await press(page, "2 failed");
+    await click(page, "2 failed");
     await untilText(page, /the kernel threw[\s\S]*no particle 2/);
     await page.locator("summary").click();
     expect(await page.$eval(".failures pre", (pre) => pre.textContent)).toContain("Error: no particle");
     await untilText(page, /1 client\b[\s\S]*on Linux/);
 
-    await press(page, "Retry");
-    await press(page, "Retry them");
+    await click(page, "Retry");
+    await click(page, "Retry them");
     await untilText(page, /ended with failures|running|waiting/);
     await untilText(page, /2 failed/);
-    await press(page, "Delete");
-    await press(page, "No, leave it");
+    await click(page, "Delete");
+    await click(page, "No, leave it");
     expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ id });
-    await press(page, "Delete");
-    await press(page, "Delete the job");
+    await click(page, "Delete");
+    await click(page, "Delete the job");
     await untilText(page, /No jobs yet/);
   });
 
@@ -140,11 +130,11 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
     const page = await openAdmin(server, host);
     await signIn(page, server.token);
     await untilText(page, /picky job/);
-    await press(page, "Pause");
+    await click(page, "Pause");
     await untilText(page, /paused/);
-    await press(page, "Cancel");
+    await click(page, "Cancel");
     await untilText(page, /3 tasks will not be computed/);
-    await press(page, "Cancel the job");
+    await click(page, "Cancel the job");
     await untilText(page, /cancelled/);
     expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ state: "cancelled" });
   });
@@ -158,8 +148,8 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
     await volunteer.goto(`http://${host}:${server.port}/?auto=1`);
     await page.bringToFront();
     await untilText(page, /on Linux/);
-    await press(page, "Ban");
-    await press(page, "Ban the client");
+    await click(page, "Ban");
+    await click(page, "Ban the client");
     await untilText(volunteer, /banned from the server[^]*administrator of the server, who can lift the ban/);
   });
 
@@ -207,7 +197,7 @@ describe("[STREAM-2] the task stream", () => {
     await page.mouse.wheel({ deltaY: 300 });
     await page.keyboard.press("ArrowLeft");
     await page.waitForFunction("![...document.querySelectorAll('.stream button')].at(-1).disabled");
-    await press(page, "Now");
+    await click(page, "Now");
     await page.waitForFunction("[...document.querySelectorAll('.stream button')].at(-1).disabled");
   });
 });
@@ -260,21 +250,21 @@ describe("[LIST-1] [STATUS-1] many jobs, on the status page", () => {
     for (let n = 0; n < 230; n++) await server.api("POST", "/api/jobs", { ...body, name: `many ${n}` });
     await untilText(page, /231 jobs[\s\S]*100 of 231 jobs/);
     await untilText(page, /the oldest[\s\S]*1 failed/);
-    await press(page, "All, newest first");
+    await click(page, "All, newest first");
     await untilText(page, /many 229[\s\S]*Page 1/);
-    await press(page, "Next");
+    await click(page, "Next");
     await untilText(page, /many 129[\s\S]*Page 2/);
-    await press(page, "Next");
+    await click(page, "Next");
     await untilText(page, /many 29[\s\S]*the oldest[\s\S]*Page 3/);
     const link = page.url();
-    await press(page, "Back");
+    await click(page, "Back");
     await untilText(page, /many 129[\s\S]*Page 2/);
     const other = await page.browserContext().newPage();
     await other.goto(link);
     await untilText(other, /many 29[\s\S]*the oldest[\s\S]*Page 3/);
     await other.close();
     await page.bringToFront();
-    await press(page, "First");
+    await click(page, "First");
     await page.select(".question select[aria-label='In which order']", "name");
     await untilText(page, /many 0\n[\s\S]*many 100[\s\S]*Page 1/);
     expect(page.url()).toMatch(/#\/\?state=all&sort=name$/);
@@ -309,8 +299,8 @@ describe("a job's page", () => {
     await page.waitForFunction(`location.hash === "#/jobs/${id}"`);
     await untilText(page, /3 failed tasks[\s\S]*2 tasks the kernel threw[\s\S]*no particle[\s\S]*disk full/);
     await untilText(page, /Cost so far\s+\d+ CPU s[\s\S]*Slowest tasks[\s\S]*saw 9/);
-    await press(page, "Retry these");
-    await press(page, "Retry them");
+    await click(page, "Retry these");
+    await click(page, "Retry them");
     await untilText(page, /3 failed tasks[\s\S]*2 tasks the kernel threw/);
     const audit = (await server.api("GET", "/api/audit")) as unknown as { action: string; detail: string }[];
     expect(audit).toContainEqual(
@@ -360,7 +350,7 @@ describe("a job's page", () => {
     await page.type("input[name=name]", "open day");
     await page.type("input[name=clients]", "7");
     await page.select("select[name=lifetime]", "86400");
-    await press(page, "Make it");
+    await click(page, "Make it");
     await untilText(page, /open day: shown this once[\s\S]*\?invite=mh_v_/);
     await page.waitForSelector(".secret svg.qr");
     await untilText(page, /open day[\s\S]*at most 7[\s\S]*What administrators did[\s\S]*make token/);
@@ -369,8 +359,8 @@ describe("a job's page", () => {
       maxClients?: number;
     }[];
     expect(tokens).toContainEqual(expect.objectContaining({ name: "open day", maxClients: 7 }));
-    await press(page, "Revoke");
-    await press(page, "Revoke the token");
+    await click(page, "Revoke");
+    await click(page, "Revoke the token");
     await untilText(page, /revoke token/);
   });
 });
@@ -393,7 +383,7 @@ describe("[CLIENTS-1] [CLIENTS-2] many clients, on the status page", () => {
     await untilText(page, /300 clients[\s\S]*100 of 300 clients/);
     await page.select("select[aria-label='Order of clients']", "joined");
     await untilText(page, /machine 299[\s\S]*300 clients found, from 1 on/);
-    await press(page, "On");
+    await click(page, "On");
     await untilText(page, /machine 199[\s\S]*from 101 on/);
     await page.type("[aria-labelledby=clients] .filter", "machine 29");
     await untilText(page, /13 clients found/);
@@ -410,11 +400,3 @@ describe("[CLIENTS-1] [CLIENTS-2] many clients, on the status page", () => {
     expect(drained.every(({ name }) => name.includes("29"))).toBe(true);
   }, 90_000);
 });
-
-async function untilPriority(server: TestServer, id: string, priority: number): Promise<void> {
-  for (;;) {
-    const job = (await server.api("GET", `/api/jobs/${id}`)) as Record<string, unknown>;
-    if (job["priority"] === priority) return;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-}

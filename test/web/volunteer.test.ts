@@ -1,12 +1,15 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "puppeteer";
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { CountingProxy } from "../../bench/runs/support/counting-proxy.ts";
 import { connect, type DataReference, type KernelContext } from "../../customer/index.ts";
 import { createSigningKey } from "../../signing/keys.ts";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
+import { readJob, readResults, submitUnverified } from "../support/jobs.ts";
+import { newPage, openPage, press, untilText } from "../support/pages.ts";
+import { until } from "../support/processes.ts";
 import { quickest } from "../support/quickest.ts";
 import { Link, links } from "../support/link/link.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -15,9 +18,6 @@ let browser: Browser;
 
 beforeAll(async () => {
   browser = await launchBrowser({ isolateSandboxes: true });
-});
-afterEach(async () => {
-  for (const context of browser.browserContexts().slice(1)) await context.close();
 });
 afterAll(() => browser?.close());
 
@@ -30,59 +30,16 @@ const slow = (ms: number, output = "x * x"): string => `export default async (x,
   return ${output};
 };`;
 
-/** Submits a job whose results are not verified, so that each is an outcome as it comes. */
-async function submit(server: TestServer, source: string, inputs: unknown[], options = {}): Promise<string> {
-  const job = await server.api("POST", "/api/jobs", {
-    name: "squares",
-    verify: "off",
-    kernel: { source },
-    inputs,
-    ...options,
-  });
-  return String(job["id"]);
-}
+const open = (server: TestServer, host: string, path = "/"): Promise<Page> =>
+  openPage(browser, `http://${host}:${server.port}${path}`);
 
-type Job = Pick<JobInfo, "state" | "counts" | "failures">;
-
-async function jobOf(server: TestServer, id: string): Promise<Job> {
-  return (await server.api("GET", `/api/jobs/${id}`)) as unknown as Job;
-}
-
-async function open(server: TestServer, host: string, path = "/"): Promise<Page> {
-  const context = await browser.createBrowserContext();
-  const page = await context.newPage();
-  await page.goto(`http://${host}:${server.port}${path}`);
-  return page;
-}
-
-/** Polls by a timer, because the browser paints no frames of a background tab. */
-const untilText = (page: Page, text: RegExp): Promise<unknown> =>
-  page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
-
-async function press(page: Page, label: string): Promise<void> {
-  await page.waitForSelector(`::-p-xpath(//button[normalize-space()='${label}'])`);
-  await page.evaluate(
-    `[...document.querySelectorAll("button")].find((button) => button.innerText.trim() === ${JSON.stringify(label)}).click()`,
-  );
-}
-
-async function untilJob(server: TestServer, id: string, ready: (job: Job) => boolean): Promise<void> {
-  for (;;) {
-    if (ready(await jobOf(server, id))) return;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
+async function untilJob(server: TestServer, id: string, ready: (job: JobInfo) => boolean): Promise<void> {
+  await until(async () => ready(await readJob(server, id)), 60_000);
 }
 
 async function outputs(server: TestServer, id: string): Promise<unknown[]> {
-  const response = await fetch(`${server.url}/api/jobs/${id}/results`, {
-    headers: { authorization: `Bearer ${server.token}`, accept: "application/x-ndjson" },
-  });
-  const lines = (await response.text()).trim().split("\n");
-  const results = lines.map((line) => JSON.parse(line) as { state: string; index: number; output: unknown });
-  return results
-    .filter(({ state }) => state === "done")
-    .sort((a, b) => a.index - b.index)
-    .map(({ output }) => output);
+  const results = (await readResults(server, id)).filter((line) => line.state === "done");
+  return results.sort((a, b) => a.index - b.index).map(({ output }) => output);
 }
 
 const long = "W".repeat(120);
@@ -155,7 +112,7 @@ describe("the keyboard and a reload, on the volunteer page", () => {
 describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
   it("computes after one click, shows for whom and what, and says when there is no work", async () => {
     const server = await startTestServer();
-    const id = await submit(server, slow(1000), [1, 2, 3, 4]);
+    const id = await submitUnverified(server, slow(1000), [1, 2, 3, 4]);
     const page = await open(server, host);
     await press(page, "Start computing");
     await untilText(page, new RegExp(`Computing for ${userInfo().username}\\.`));
@@ -174,12 +131,12 @@ describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
     await untilText(page, /No work right now/);
     await press(page, "Pause");
     await untilText(page, /Paused until you press Resume/);
-    const id = await submit(server, slow(200), [1, 2]);
+    const id = await submitUnverified(server, slow(200), [1, 2]);
     await press(page, "Resume");
     await untilJob(server, id, ({ counts }) => counts.running > 0);
     await press(page, "Finish and stop");
     await untilText(page, /Thank you for your help/);
-    const { counts } = await jobOf(server, id);
+    const { counts } = await readJob(server, id);
     expect(counts.done).toBeGreaterThan(0);
     expect(counts.running).toBe(0);
   });
@@ -207,7 +164,7 @@ describe("the volunteer page", () => {
     const { id, inviteUrl } = await server.api("POST", "/api/tokens", { role: "client", name: "room 12" });
     const { search } = new URL(String(inviteUrl));
     const page = await open(server, "localhost", `/${search}&auto=1`);
-    const job = await submit(server, slow(1), [3], { requires: { trusted: true } });
+    const job = await submitUnverified(server, slow(1), [3], { requires: { trusted: true } });
     await untilJob(server, job, ({ state }) => state === "finished");
     expect(await server.api("GET", "/api/clients")).toMatchObject([{ kind: "browser", trusted: true }]);
     await server.api("DELETE", `/api/tokens/${String(id)}`);
@@ -217,15 +174,15 @@ describe("the volunteer page", () => {
 
   it("ends a kernel that hangs by its time limit, and computes on", async () => {
     const server = await startTestServer();
-    const hanging = await submit(server, "export default () => { for (;;); }", [1], {
+    const hanging = await submitUnverified(server, "export default () => { for (;;); }", [1], {
       timeoutMs: 500,
       maxAttempts: 1,
     });
-    const honest = await submit(server, slow(50), [3]);
+    const honest = await submitUnverified(server, slow(50), [3]);
     await open(server, "localhost", "/?auto=1");
     await untilJob(server, hanging, ({ counts }) => counts.failed === 1);
     await untilJob(server, honest, ({ state }) => state === "finished");
-    const { failures } = await jobOf(server, hanging);
+    const { failures } = await readJob(server, hanging);
     expect(failures[0]?.kind).toBe("timeout");
   });
 
@@ -233,7 +190,7 @@ describe("the volunteer page", () => {
     const server = await startTestServer();
     const page = await open(server, "localhost", "/?auto=1");
     const ms = await quickest(async () => {
-      const id = await submit(server, "export default () => { for (;;); }", [1]);
+      const id = await submitUnverified(server, "export default () => { for (;;); }", [1]);
       await untilText(page, /Computing for /);
       await server.api("POST", `/api/jobs/${id}/cancel`);
       const cancelledAt = performance.now();
@@ -272,8 +229,7 @@ describe("the volunteer page", () => {
 
   it("[PAGE-1] tries again when code for a task's data cannot be loaded", async () => {
     const server = await startTestServer();
-    const context = await browser.createBrowserContext();
-    const page = await context.newPage();
+    const page = await newPage(browser);
     const failed = new Set<string>();
     await page.setRequestInterception(true);
     page.on("request", (request) => {
@@ -294,7 +250,7 @@ describe("the volunteer page", () => {
 
   it("[PAGE-2] connects once with ?auto=1, before its program is there", async () => {
     const server = await startTestServer();
-    const page = await (await browser.createBrowserContext()).newPage();
+    const page = await newPage(browser);
     const seen: string[] = [];
     const devtools = await page.createCDPSession();
     await devtools.send("Network.enable");
@@ -305,7 +261,7 @@ describe("the volunteer page", () => {
     await page.goto(`http://${labHost}:${server.port}/?auto=1`);
     await untilJob(
       server,
-      await submit(server, "export default (x) => x;", [1]),
+      await submitUnverified(server, "export default (x) => x;", [1]),
       ({ state }) => state === "finished",
     );
     expect(seen).toEqual(["socket", "program"]);
@@ -321,13 +277,13 @@ describe("the volunteer page", () => {
       labHost,
       `/?invite=${String(token)}&auto=1`,
     );
-    const warm = await submit(server, "export default (x) => x;", [1, 2, 3, 4]);
+    const warm = await submitUnverified(server, "export default (x) => x;", [1, 2, 3, 4]);
     await untilJob(server, warm, ({ state }) => state === "finished");
     const inputs = Array.from({ length: 30 }, (_, index) =>
       Array.from({ length: 8000 }, (_, at) => `particle ${index} at ${at}`),
     );
     const before = await link.counts();
-    const id = await submit(server, "export default (lines) => lines.toReversed();", inputs);
+    const id = await submitUnverified(server, "export default (lines) => lines.toReversed();", inputs);
     await untilJob(server, id, ({ state }) => state === "finished");
     const after = await link.counts();
     const bytes = 30 * 8000 * 20;
@@ -340,7 +296,7 @@ describe("the volunteer page", () => {
     const server = await startTestServer();
     const { proxy, port } = await CountingProxy.open(server.url);
     onTestFinished(() => proxy.close());
-    const id = await submit(server, "export default () => Date.now();", [1], { math: "native" });
+    const id = await submitUnverified(server, "export default () => Date.now();", [1], { math: "native" });
     // Plain HTTP on a name of its own: browsers take gzip there and no Brotli, elect by the arbiter, and hash in JavaScript.
     await open({ ...server, port }, labHost, "/?auto=1");
     await untilJob(server, id, ({ state }) => state === "finished");
