@@ -21,7 +21,7 @@ import { whole } from "../lib/program.ts";
 import { speedUp } from "../lib/speed-up.ts";
 
 const command = new Command("early-stopping")
-  .option("--networks <n>", "settings to try", whole(3), 27)
+  .option("--networks <n>", "settings to try", whole(3), 81)
   .option("--rounds <n>", "jobs of a chain", whole(2), 4)
   .option("--out <file>", "the picture", "early-stopping.png");
 const connect = parallelOption(command);
@@ -99,12 +99,12 @@ console.log(
   `found ${JSON.stringify(found.settings)}: number ${place} of ${networks}, the best within ${(100 * (errorOf(found) / errorOf(best) - 1)).toFixed(1)} %`,
 );
 
-const canvas = new Canvas(1200, 760, [255, 255, 255]);
+const canvas = new Canvas(960, 620, [255, 255, 255]);
 const axes = {
   x: { label: "Epochs", from: 0, to: rounds, step: 1, mark: (power: number) => String(3 ** power) },
   y: { label: "Error of molecules not trained with (Å²)", from: 0, to: 60, step: 10 },
 };
-const plot = new Plot(canvas, `${networks} networks`, { x: 0, y: 0, width: 1200, height: 760 }, axes);
+const plot = new Plot(canvas, `${networks} networks`, { x: 0, y: 0, width: 960, height: 620 }, axes);
 /** Draws the errors after one epoch and at the end of each round. */
 function draw({ errors }: Training, colour: readonly [number, number, number], thickness: number): void {
   const powers = Array.from({ length: rounds + 1 }, (_, power) => power);

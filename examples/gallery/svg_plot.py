@@ -23,8 +23,9 @@ class Panel:
         self._legend = LEFT
         for i in range(ticks + 1):
             value = y[0] + (y[1] - y[0]) * i / ticks
-            self._parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{self._down(value)}" y2="{self._down(value)}"/>')
-            self._text(LEFT - 6, self._down(value) + 4, f"{value:.{decimals}f}", "end")
+            down = self._down(value)
+            self._parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{down}" y2="{down}"/>')
+            self._text(LEFT - 6, down + 4, f"{value:.{decimals}f}", "end")
             value = x[0] + (x[1] - x[0]) * i / ticks
             self._text(self._across(value), BOTTOM + 18, f"{value:.1f}", "middle")
         self._text((LEFT + RIGHT) / 2, BOTTOM + 38, x_name, "middle")
@@ -38,8 +39,8 @@ class Panel:
     def points(self, points, label):
         """Points are (x, y, error)."""
         for x, y, error in points:
-            across = self._across(x)
-            self._parts.append(f'<line class="bar" x1="{across}" x2="{across}" y1="{self._down(y - error)}" y2="{self._down(y + error)}"/>')
+            across, low, high = self._across(x), self._down(y - error), self._down(y + error)
+            self._parts.append(f'<line class="bar" x1="{across}" x2="{across}" y1="{low}" y2="{high}"/>')
             self._parts.append(f'<circle class="dot" cx="{across}" cy="{self._down(y)}" r="3"/>')
         self._parts.append(f'<circle class="dot" cx="{self._legend + 14}" cy="36" r="3"/>')
         self._name(label)
@@ -65,7 +66,8 @@ def page(panels):
     """A picture of panels beside each other."""
     width = WIDTH * len(panels)
     content = "\n".join(panel.svg(i * WIDTH) for i, panel in enumerate(panels))
+    size = f'viewBox="0 0 {width} {HEIGHT}" width="{width}" height="{HEIGHT}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" width="{width}" height="{HEIGHT}" role="img">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">\n'
         f'<style>{STYLE}</style>\n<rect class="page" width="100%" height="100%" rx="6"/>\n{content}\n</svg>\n'
     )

@@ -27,7 +27,7 @@ export class Canvas {
 
   /** The picture as a PNG file. */
   encode(): Uint8Array {
-    return PNG.sync.write(this.#png, { colorType: 2 });
+    return PNG.sync.write(this.#png, { colorType: 2, deflateStrategy: 0 });
   }
 
   /** Blends a colour over a pixel; `cover` is its opacity, 0 … 1. */
