@@ -1,5 +1,5 @@
 import type { PlantedFault } from "./fault.ts";
-import { reducing, customer, servers, python } from "./tests.ts";
+import { reducing, customer, servers, python, pythonStart } from "./tests.ts";
 
 /** Faults of the SDK, the command line and the Python module. */
 export const customerFaults: readonly PlantedFault[] = [
@@ -253,5 +253,12 @@ export const customerFaults: readonly PlantedFault[] = [
     find: "if (this.url === url) this.#urls.push(this.#urls.shift()!);",
     replace: "if (this.url !== url) this.#urls.push(this.#urls.shift()!);",
     tests: servers,
+  },
+  {
+    name: "the start of Python takes numbers of the first task's stream",
+    file: "customer/python-kernel/kernel.ts",
+    find: "const prepared = runner.prepare(",
+    replace: "ctx.random();\n  const prepared = runner.prepare(",
+    tests: pythonStart,
   },
 ];

@@ -74,6 +74,7 @@ export const others = [
 ];
 export const otherServers = ["test/e2e/servers-jobs.test.ts"];
 export const python = ["test/python/module.test.ts", "test/python/faults.test.ts"];
+export const pythonStart = ["test/python/first-task.test.ts"];
 export const doors = ["test/http/jobs.test.ts", "test/access/known-hosts.test.ts"];
 export const bits = [
   "test/dispatch/needs-portable.test.ts",
