@@ -29,6 +29,8 @@ const printed: Record<string, RegExp> = {
   "12-reduce.ts":
     /^mean spots: 2\.5\nspots: 0 │ 0\n(?:spots: [1-4] │█{6} 100\n){4}brightest: image 54, 3\.990\n$/,
   "13-program.ts": /^871 takes 178 steps\n6171 takes 261 steps\n$/,
+  "14-n-body.ts":
+    /^speed 1\.0: [^\n]* 0\.7\d at the start, 0\.7\d at the end\nspeed 0\.5: [^\n]*\nenergy conserved within 0\.1 %\n$/,
 };
 
 describe.each(["a server", "threads"])("with %s", (where) => {

@@ -1,13 +1,20 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Browser, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { readClients, readJob, readResults, submitJob } from "../support/jobs.ts";
-import { until } from "../support/processes.ts";
+import { root, until } from "../support/processes.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { multiplies, softwareGraphics } from "../support/webgpu.ts";
 
 const inputs = [1, 2, 3, 4, 5, 6, 7, 8].map((factor) => ({ numbers: [1, 2.5, -3], factor }));
 const products = inputs.map(({ numbers, factor }) => numbers.map((number) => number * factor));
+
+/** What the example prints, wherever it computes. */
+const starClusters =
+  /^speed 1\.0: half of the stars within 0\.7\d at the start, 0\.7\d at the end\nspeed 0\.5: [^\n]* 0\.4\d at the end\nenergy conserved within 0\.1 %\n$/;
 
 /** The volunteer page in a profile of its own, and thus another client. */
 async function openPage(browser: Browser, server: TestServer, query = "", language = "en"): Promise<Page> {
@@ -74,6 +81,17 @@ describe("pages with WebGPU", () => {
         expect(Math.abs(x - products[at]![i]!)).toBeLessThanOrEqual(1.1e-4 * Math.abs(x)),
       ),
     );
+  });
+
+  test("[GPU-1] the example of star clusters conserves energy there", async () => {
+    const server = await startTestServer();
+    const { token } = await server.api("POST", "/api/tokens", { role: "client", name: "lab" });
+    await openPage(browser, server, `&invite=${String(token)}`);
+    const example = join(root, "examples", "14-n-body.ts");
+    const env = { ...process.env, MANYHANDS_SERVER: server.url, MANYHANDS_TOKEN: server.token };
+    const { stdout } = await promisify(execFile)(process.execPath, [example, "--webgpu"], { env });
+    expect(stdout).toMatch(starClusters);
+    expect(await readClients(server)).toMatchObject([{ done: 2, webgpu: true }]);
   });
 
   test("[GPU-3] a task whose device is lost is computed again, and the page goes on", async () => {
