@@ -196,6 +196,26 @@ export function testPagesIn(engine: Engine): void {
       expect(finishedAt[0]).toBeLessThan(restartedAt);
     });
 
+    test("[VOLUNTEER-9] measure cores where the browser invents their number, and leave one free", async () => {
+      const server = await startTestServer();
+      const tab = await open(`${server.url}/?auto=1`);
+      await until(async () => (await readClients(server)).length > 0);
+      const told = await tab.evaluate<string | null>("localStorage.getItem('manyhands.cores')");
+      const claimed = await tab.evaluate<number>("navigator.hardwareConcurrency");
+      const [{ slots } = { slots: 0 }] = await readClients(server);
+      if (engine === "webkit") {
+        const [ofClaimed, measured] = told!.split("/").map(Number);
+        expect(ofClaimed).toBe(claimed);
+        expect(measured).toBeGreaterThanOrEqual(1);
+        // On a busy machine it is anybody's guess how many compute at the same time.
+        expect(measured).toBeLessThanOrEqual(claimed);
+        expect(slots).toBe(Math.max(1, measured! - 1));
+      } else {
+        expect(told).toBeNull();
+        expect(slots).toBe(Math.max(1, claimed - 1));
+      }
+    });
+
     test.each(hosts)(
       "[BROWSER-4] of two tabs on %s one computes; the other takes over when it closes",
       async (host) => {

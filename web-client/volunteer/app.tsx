@@ -44,6 +44,7 @@ export class App extends Component<AppProps, AppState> {
 
   override componentDidMount(): void {
     const { volunteer, address, settings } = this.props;
+    volunteer.onSlots = (slots) => this.choose({ slots });
     volunteer.onPhase = (phase) => this.setState({ phase });
     // The shown seconds count down, and ended work disappears; nobody sees a hidden page.
     this.#ticking = setInterval(() => {

@@ -17,17 +17,40 @@ export interface Settings {
 
 export const settingsKey = "manyhands.settings";
 const inviteKey = "manyhands.invite";
+const coresKey = "manyhands.cores";
 const computingKey = "manyhands.computing";
 
-/** Logical processors of this machine, as the browser tells. */
-export const cores = Math.max(1, Math.min(1024, navigator.hardwareConcurrency || 1));
+// The mere access throws where site data is blocked.
+const localStore = (): Storage => localStorage;
+const tabStore = (): Storage => sessionStorage;
+
+const claimedCores = Math.max(1, Math.min(1024, navigator.hardwareConcurrency || 1));
 export const leastCpu = 20;
 
 /**
- * One core stays free for the person. WebKit tells numbers that are none of the machine (4 on one with 2), so half of them are
- * taken for true.
+ * Logical processors of this machine, as the browser tells. WebKit tells numbers that are none of the machine (4 on one with 2): they are
+ * measured before the first task, and until then half of them are taken for true.
  */
-const defaultSlots = Math.max(1, Math.floor(navigator.vendor.startsWith("Apple") ? cores / 2 : cores) - 1);
+export let cores = claimedCores;
+const isInvented = navigator.vendor.startsWith("Apple");
+let isMeasured = true;
+if (isInvented) {
+  const [claimed, measured] = (recall(localStore, coresKey) ?? "").split("/").map(Number);
+  isMeasured = claimed === claimedCores && measured! >= 1 && measured! <= claimed;
+  cores = isMeasured ? measured! : Math.max(1, Math.floor(claimedCores / 2));
+}
+
+/** One core stays free for the person. */
+export const usualSlots = (): number => Math.max(1, cores - 1);
+
+/** Measures the cores where the browser's number is not to be believed. */
+export async function knowCores(): Promise<void> {
+  if (isMeasured) return;
+  isMeasured = true;
+  const { measureCores } = await import("./cores/measure-cores.ts");
+  cores = await measureCores(claimedCores);
+  remember(localStore, coresKey, `${claimedCores}/${cores}`);
+}
 
 /** Reads the kept choices; missing and impossible values become the default. */
 export function loadSettings(): Settings {
@@ -41,7 +64,7 @@ export function loadSettings(): Settings {
     Number.isInteger(value) && Number(value) >= min && Number(value) <= max ? Number(value) : otherwise;
   return {
     ...kept,
-    slots: whole(kept.slots, 1, cores, defaultSlots),
+    slots: whole(kept.slots, 1, cores, usualSlots()),
     cpu: whole(kept.cpu, leastCpu, 100, 100),
     keepAwake: kept.keepAwake === true,
     pausedUntil: whole(kept.pausedUntil, 0, forever, 0),
@@ -105,10 +128,6 @@ export function wasComputing(): boolean {
   const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   return navigation?.type !== "navigate" && recall(tabStore, computingKey) === "1";
 }
-
-// The mere access throws where site data is blocked.
-const localStore = (): Storage => localStorage;
-const tabStore = (): Storage => sessionStorage;
 
 function recall(store: () => Storage, name: string): string | undefined {
   try {

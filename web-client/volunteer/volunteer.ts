@@ -3,7 +3,7 @@ import type { ClientStatus } from "../../shared/client/status.ts";
 import { openBrowserClient } from "../client/browser-client.ts";
 import { joinElection } from "../client/election.ts";
 import type { Phase, RecentWork } from "./phase.ts";
-import { isRestricted, noteComputing, type Settings } from "./settings.ts";
+import { isRestricted, knowCores, noteComputing, usualSlots, type Settings } from "./settings.ts";
 import { keepAwake } from "./wake-lock.ts";
 import { messageOf } from "../../shared/errors.ts";
 
@@ -16,6 +16,8 @@ const renderMs = 1000;
 export class Volunteer {
   /** Called with every change of {@link phase}. */
   onPhase: ((phase: Phase) => void) | undefined;
+  /** Called when the machine turns out to have other cores than the browser said. */
+  onSlots: ((slots: number) => void) | undefined;
   /** Called with every event of the client. */
   onEvent: ClientOptions["onEvent"];
   #phase: Phase = { state: "ready" };
@@ -95,6 +97,9 @@ export class Volunteer {
     this.#become({ state: "starting" });
     try {
       const show = this.#painter(era);
+      const guessed = usualSlots();
+      await knowCores().catch(() => undefined);
+      if (this.#settings.slots === guessed && guessed !== usualSlots()) this.onSlots?.(usualSlots());
       const client = await openBrowserClient({
         slots: this.#settings.slots,
         token: this.#token,
