@@ -16,6 +16,7 @@ interface ClientCommandOptions {
 interface Flags {
   readonly server: string;
   readonly slots?: number;
+  readonly cpu?: number;
   readonly token?: string;
   readonly trustKey?: string;
   readonly allowCommands?: string;
@@ -55,6 +56,13 @@ export function clientCommand({ resolveToken }: ClientCommandOptions = {}): Comm
       option("--slots <n>", "kernels computed at once (default: one a core)", "SLOTS").argParser(
         wholeNumber(1, limits.slotsPerClient),
       ),
+    )
+    .addOption(
+      option(
+        "--cpu <percent>",
+        "share of the time in which each slot computes; it rests between tasks (default: 100)",
+        "CPU",
+      ).argParser(wholeNumber(1, 100)),
     )
     .addOption(option("--token <token>", "access token; on the server's own machine it is found", "TOKEN"))
     .addOption(
@@ -167,6 +175,7 @@ function limitsOf(flags: Flags): Omit<RunClientOptions, "server" | "token"> {
     ...(flags.trustKey !== undefined && { trustKeyFile: flags.trustKey }),
     ...(flags.allowCommands !== undefined && { allowCommandsFile: flags.allowCommands }),
     ...(flags.slots !== undefined && { slots: flags.slots }),
+    ...(flags.cpu !== undefined && { cpuPercent: flags.cpu }),
     ...(flags.cacheDir !== undefined && { cacheDirectory: flags.cacheDir }),
     ...(flags.cacheQuotaGb !== undefined && { cacheQuotaBytes: flags.cacheQuotaGb * 1024 ** 3 }),
     ...(flags.name !== undefined && { name: flags.name }),

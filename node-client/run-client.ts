@@ -25,6 +25,8 @@ export interface RunClientOptions {
   readonly server: string;
   /** Number of kernels that compute at the same time; default: the number of cores. */
   readonly slots?: number;
+  /** Share of the time in which each slot computes, 1 … 100; a slot rests between tasks. Default 100. */
+  readonly cpuPercent?: number;
   readonly token?: string;
   /** File with the public keys of signers: kernels that none of them signed do not run. */
   readonly trustKeyFile?: string;
@@ -109,9 +111,16 @@ export async function runClient(options: RunClientOptions): Promise<number> {
       presence.statusChanged(status);
     },
   });
-  log("info", `Joining ${servers.map(shown).join(" or ")} with ${slots} slot${slots === 1 ? "" : "s"}.`, {
-    cache: cacheDirectory,
-  });
+  const { cpuPercent = 100 } = options;
+  client.setShare(cpuPercent / 100);
+  const resting = cpuPercent < 100 ? `, each at most ${cpuPercent} % of the time` : "";
+  log(
+    "info",
+    `Joining ${servers.map(shown).join(" or ")} with ${slots} slot${slots === 1 ? "" : "s"}${resting}.`,
+    {
+      cache: cacheDirectory,
+    },
+  );
   if (trusted) log("info", `Only kernels signed by ${trusted.map(({ name }) => name).join(", ")} run here.`);
   const ending = endWhenAsked(client, log, options);
   const { idleOnly = false, until, exitWhenServerGoneMs: goneMs } = options;

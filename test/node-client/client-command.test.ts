@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { readClients, readJob, request, slowInputs, slowSquareSource, submitJob } from "../support/jobs.ts";
+import {
+  readClients,
+  readJob,
+  readResults,
+  request,
+  slowInputs,
+  slowSquareSource,
+  submitJob,
+} from "../support/jobs.ts";
 import {
   run,
   startClientProcess,
@@ -32,6 +40,24 @@ describe("manyhands client", () => {
     );
   });
 
+  it("[VOLUNTEER-3] computes a share of the time with --cpu, from the first task on", async () => {
+    const server = await startServerProcess(await temporaryDirectory());
+    const client = await startClientProcess(server, ["--cpu", "25"]);
+    const source = `export default (ms) => {
+      const start = Date.now();
+      while (Date.now() - start < ms);
+      return start;
+    }`;
+    const id = await submitJob(server, source, [300, 300, 300], { math: "native" });
+    await until(async () => (await readJob(server, id)).state === "finished");
+    const starts = (await readResults(server, id)).map((line) =>
+      line.state === "done" ? Number(line.output) : 0,
+    );
+    // Two rests of three times what their tasks took.
+    expect(Math.max(...starts) - Math.min(...starts)).toBeGreaterThan(2 * 4 * 295);
+    expect(client.log()).toContain("with 1 slot, each at most 25 % of the time.");
+  });
+
   it("exits 2 with the remedy when the server refuses it for good", async () => {
     const server = await startServerProcess(await temporaryDirectory(), ["--volunteers", "off"]);
     const client = await startClientProcess({ url: server.url, token: "mh_nobody_knows_this_token" });
@@ -41,6 +67,7 @@ describe("manyhands client", () => {
 
   it.each([
     [["--slots", "0"], /whole number from 1/],
+    [["--cpu", "0"], /whole number from 1 to 100/],
     [["--server", "ftp://x/"], /server address/],
     [["--cache-quota-gb", "-1"], /above 0/],
     [["--log-level", "loud"], /Allowed choices/],
