@@ -70,8 +70,13 @@ export function isReference(value: unknown): value is DataReference {
 }
 
 /** A reference for `ctx.data`. */
-export function referenceTo(sha256: string, size: number): DataReference {
-  return { sha256, size, range: undefined, length: size, [referenceBrand]: true } as unknown as DataReference;
+export function referenceTo(
+  sha256: string,
+  size: number,
+  range?: readonly [start: number, end: number],
+): DataReference {
+  const length = range ? range[1] - range[0] : size;
+  return { sha256, size, range, length, [referenceBrand]: true } as unknown as DataReference;
 }
 
 function asFile(value: ArrayBufferView | DataReference): FileValue {

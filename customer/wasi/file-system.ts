@@ -1,4 +1,5 @@
 import { CallError } from "./abi.ts";
+import type { LazyContent } from "./lazy-content.ts";
 import { DirectoryNode, FileNode, SymlinkNode, type FileSystemNode, type Space } from "./nodes.ts";
 
 /** Names of one file system; each takes memory of its own that its content does not count. */
@@ -40,7 +41,7 @@ export class FileSystem {
     return new DirectoryNode(this.#nextInode(), this.#now());
   }
 
-  makeFile(content?: Uint8Array, isShared?: boolean): FileNode {
+  makeFile(content?: Uint8Array | LazyContent, isShared?: boolean): FileNode {
     return new FileNode(this.#nextInode(), this.#now(), this.#space, content, isShared);
   }
 
@@ -54,7 +55,7 @@ export class FileSystem {
   }
 
   /** Puts a file at a path, with the directories on the way. */
-  put(path: string, content: Uint8Array, isShared: boolean): void {
+  put(path: string, content: Uint8Array | LazyContent, isShared: boolean): void {
     const names = path.split("/").filter((name) => name !== "" && name !== ".");
     const last = names.pop();
     if (last === undefined || last === ".." || names.includes("..")) throw new CallError("notcapable");

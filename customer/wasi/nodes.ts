@@ -1,4 +1,5 @@
 import { CallError, fileType } from "./abi.ts";
+import { LazyContent } from "./lazy-content.ts";
 
 /** Room that the files of a program may still take. */
 export interface Space {
@@ -36,11 +37,20 @@ export class FileNode extends NodeBase {
   #size: number;
   /** Whether other tasks read the same bytes, which are copied before the first change. */
   #isShared: boolean;
+  /** The content as long as parts of it may be missing in `#bytes`. */
+  #lazy: LazyContent | undefined;
 
-  constructor(inode: bigint, now: bigint, space: Space, content?: Uint8Array, isShared = false) {
+  constructor(
+    inode: bigint,
+    now: bigint,
+    space: Space,
+    content: Uint8Array | LazyContent = new Uint8Array(0),
+    isShared = false,
+  ) {
     super(inode, now);
     this.#space = space;
-    this.#bytes = content ?? new Uint8Array(0);
+    this.#lazy = content instanceof LazyContent ? content : undefined;
+    this.#bytes = content instanceof LazyContent ? content.bytes : content;
     this.#size = this.#bytes.length;
     this.#isShared = isShared;
     space.take(this.#size);
@@ -50,25 +60,36 @@ export class FileNode extends NodeBase {
     return this.#size;
   }
 
-  /** The whole content. */
+  /** The whole content. @throws Missing */
   content(): Uint8Array {
+    this.#lazy?.need(0, this.#size);
+    this.#lazy = undefined;
     return this.#bytes.subarray(0, this.#size);
   }
 
+  /** @throws Missing */
   read(target: Uint8Array, position: number): number {
     if (position >= this.#size) return 0;
-    const part = this.#bytes.subarray(position, Math.min(this.#size, position + target.length));
+    const end = Math.min(this.#size, position + target.length);
+    this.#lazy?.need(position, end);
+    const part = this.#bytes.subarray(position, end);
     target.set(part);
     return part.length;
   }
 
+  /** @throws Missing */
   write(source: Uint8Array, position: number): void {
     this.#reserve(position + source.length);
     this.#bytes.set(source, position);
     if (position + source.length > this.#size) this.#size = position + source.length;
   }
 
+  /** @throws Missing */
   resize(size: number): void {
+    if (size === 0) {
+      this.release();
+      return;
+    }
     this.#reserve(size);
     if (size < this.#size) this.#bytes.fill(0, size, this.#size);
     this.#size = size;
@@ -76,6 +97,7 @@ export class FileNode extends NodeBase {
 
   #reserve(size: number): void {
     if (!Number.isSafeInteger(size)) throw new CallError("fbig");
+    if (this.#lazy) this.content();
     const { length } = this.#bytes;
     if (size <= length && !this.#isShared) return;
     // Doubling keeps the time for a file that is written in small pieces proportional to its size. Near the limit the room that is left is
@@ -89,9 +111,11 @@ export class FileNode extends NodeBase {
     this.#isShared = false;
   }
 
-  /** Gives the file's room back when neither a name nor a descriptor is left. */
+  /** Gives the file's room back: it is empty, or neither a name nor a descriptor of it is left. */
   release(): void {
     this.#space.give(this.#bytes.length);
+    this.#lazy = undefined;
+    this.#isShared = false;
     this.#bytes = new Uint8Array(0);
     this.#size = 0;
   }

@@ -8,6 +8,7 @@ import { processCalls } from "./calls/processes.ts";
 import { socketCalls } from "./calls/sockets.ts";
 import { textCalls } from "./calls/texts.ts";
 import { transferCalls } from "./calls/transfers.ts";
+import { FetchFailure, Missing } from "./lazy-content.ts";
 import type { Process } from "./process.ts";
 
 /** An argument of a call: 32 bits, or 64. */
@@ -16,14 +17,27 @@ type Call = (...values: never[]) => void;
 /** Names of all functions of the interface. */
 export type CallName = keyof ReturnType<typeof calls>;
 
-/** The functions of `wasi_snapshot_preview1` as imports of a module: each returns an error number. */
-export function preview1(process: Process): Record<CallName, (...values: never[]) => number> {
+/** Functions that reach the content of files, which may have to be fetched first. */
+export const contentCalls = [
+  "fd_read",
+  "fd_pread",
+  "fd_write",
+  "fd_pwrite",
+  "fd_allocate",
+  "fd_filestat_set_size",
+] as const satisfies readonly CallName[];
+
+/** A function as an import of a module: it returns an error number, at once unless it has to fetch content. */
+export type Import = (...values: never[]) => number | Promise<number>;
+
+/** The functions of `wasi_snapshot_preview1`. */
+export function preview1(process: Process): Record<CallName, Import> {
   const guarded = Object.entries<Call>(calls(process)).map(([name, call]) => [name, guard(call)]);
-  return Object.fromEntries(guarded) as Record<CallName, (...values: never[]) => number>;
+  return Object.fromEntries(guarded) as Record<CallName, Import>;
 }
 
-function guard(call: Call): (...values: never[]) => number {
-  return (...values) => {
+function guard(call: Call): Import {
+  const guarded: Import = (...values) => {
     try {
       call(...values);
       return errno.success;
@@ -31,9 +45,19 @@ function guard(call: Call): (...values: never[]) => number {
       if (error instanceof CallError) return error.number;
       // A view refuses an address outside the memory.
       if (error instanceof RangeError) return errno.fault;
+      if (error instanceof Missing) return fetched(error).then(() => guarded(...values));
       throw error;
     }
   };
+  return guarded;
+}
+
+async function fetched({ fetch }: Missing): Promise<void> {
+  try {
+    await fetch();
+  } catch (error) {
+    throw new FetchFailure("bytes of a file could not be fetched", { cause: error });
+  }
 }
 
 function calls(process: Process) {

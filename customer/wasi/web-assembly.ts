@@ -5,6 +5,9 @@ interface WebAssemblyObject {
     imports(module: Module): readonly { module: string; name: string; kind: string }[];
     exports(module: Module): readonly { name: string; kind: string }[];
   };
+  /** JavaScript Promise Integration, by which a module waits for promises; not in every engine. */
+  readonly Suspending?: new (call: (...values: never[]) => unknown) => unknown;
+  readonly promising?: (call: () => void) => () => Promise<void>;
   readonly Instance: new (module: Module, imports: object) => { readonly exports: Record<string, unknown> };
 }
 

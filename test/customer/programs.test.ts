@@ -1,8 +1,9 @@
-import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
 import { program, type Hands } from "../../customer/index.ts";
+import { canWait } from "../../customer/wasi/run-program.ts";
 import { compilesWasi, compileWasi } from "../support/compile-wasi.ts";
 import { LivePlatform } from "./live-platform.ts";
 
@@ -137,6 +138,21 @@ describe.skipIf(!compilesWasi)("programs compiled to WASI (clang, lld, wasi-libc
     await expect(hands.map(program(join(directory, "absent.wasm")), [0])).rejects.toThrow(/cannot be read/);
   });
 
+  it.skipIf(!canWait)("[WASI-7] fetch only what they read of a large data reference", async () => {
+    const cached = (): number => {
+      const cache = join(platform.directory, "cache");
+      const files = readdirSync(cache, { recursive: true, withFileTypes: true }).filter((each) =>
+        each.isFile(),
+      );
+      return files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+    };
+    const stored = await hands.put(Buffer.alloc(40 * 2 ** 20, "0123456789abcdef"));
+    const before = cached();
+    const at = program(probe, { args: ["at", "{input}", "34567890"] });
+    expect(await hands.map(at, [stored, stored.slice(4)])).toEqual(["23456789", "6789abcd"]);
+    expect(cached() - before).toBeLessThan(8 * 2 ** 20);
+  });
+
   it("[WASI-6] of any size come as blobs of the tasks, and so do large files", async () => {
     const large = new Uint8Array(3_000_000).fill(120);
     const options = { args: ["cat", "large"], files: { large }, output: "bytes" } as const;
@@ -169,7 +185,7 @@ describe.skipIf(!existsSync(suite))("wasi-testsuite, preview 1 (WASI_TESTSUITE)"
     const root = join(suite, path, "..", expected.root ?? "none");
     const entries = expected.root ? readdirSync(root, { recursive: true, withFileTypes: true }) : [];
     const files = entries.filter((entry) => entry.isFile());
-    const end = runProgram(module, {
+    const end = await runProgram(module, {
       arguments: ["case", ...(expected.args ?? [])],
       environment: expected.env ?? {},
       input: new Uint8Array(0),

@@ -36,7 +36,7 @@ describe.skipIf(!compilesWasi).each(clientKinds)(
       return hands;
     };
 
-    test.skipIf(isMissing)(`[WASI-3] [WASI-4] are the same, and bounded${why}`, async () => {
+    test.skipIf(isMissing)(`[WASI-3] [WASI-4] [WASI-7] are the same, and bounded${why}`, async () => {
       const hands = await start();
       const clock = await hands.map(program(probe, { args: ["clock"] }), [0, 1], { seed: "seed" });
       const randomOf = (index: number): string => {
@@ -48,6 +48,15 @@ describe.skipIf(!compilesWasi).each(clientKinds)(
       expect(await hands.map(program(probe, { args: ["cat", "{input}"] }), [reference])).toEqual([
         "by reference",
       ]);
+      // Larger than what clients fetch whole.
+      const data = Buffer.alloc(20 * 1024 * 1024, "0123456789abcdef");
+      const stored = await hands.put(data);
+      const at = program(probe, { args: ["at", "{input}", "12345678"] });
+      const parts = [stored, stored.slice(5), stored.slice(0, 12_345_680)];
+      const expected = [data, data.subarray(5), data.subarray(0, 12_345_680)].map((part) =>
+        part.toString("utf8", 12_345_678, 12_345_686),
+      );
+      expect(await hands.map(at, parts)).toEqual(expected);
       const large = new Uint8Array(2_000_000).fill(120);
       const cat = program(probe, { args: ["cat", "large"], files: { large }, output: "bytes" });
       expect((await hands.map(cat, [0]))[0]).toEqual(large);

@@ -56,6 +56,21 @@ int main(int count, char **arguments) {
     for (struct dirent *entry; directory && (entry = readdir(directory));) printf("%s\n", entry->d_name);
     return 0;
   }
+  if (!strcmp(action, "sum")) {
+    unsigned hash = 2166136261u;
+    FILE *file = *operand ? fopen(operand, "rb") : stdin;
+    for (int each; (each = getc(file)) != EOF;) hash = (hash ^ each) * 16777619u;
+    printf("%08x", hash);
+    return 0;
+  }
+  if (!strcmp(action, "at")) {
+    FILE *file = fopen(operand, "rb");
+    char found[9] = "";
+    fseek(file, atol(arguments[3]), SEEK_SET);
+    fread(found, 1, 8, file);
+    printf("%s", found);
+    return 0;
+  }
   if (!strcmp(action, "fail")) {
     fprintf(stderr, "no such particle\n");
     return atoi(operand);
