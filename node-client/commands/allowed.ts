@@ -36,6 +36,8 @@ const allowedSchema = v.strictObject({
   network: v.optional(v.boolean(), false),
   /** Directories and files that the command reads beside the system's own. */
   reads: v.optional(v.array(absolutePath), () => []),
+  /** Directories that the command changes. */
+  writes: v.optional(v.array(absolutePath), () => []),
 });
 
 const fileSchema = v.pipe(

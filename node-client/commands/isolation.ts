@@ -50,7 +50,7 @@ export function isolationLacks(): string | undefined {
  * Arguments of bubblewrap (https://github.com/containers/bubblewrap) in front of a command: it sees the system's programs and libraries
  * read-only, its own directory and an empty `/tmp`, no other process and, unless it is allowed, no network.
  */
-export function isolated({ path, network, reads }: AllowedCommand, run: RunDirectories): string[] {
+export function isolated({ path, network, reads, writes }: AllowedCommand, run: RunDirectories): string[] {
   const programs = new Set([dirname(path), dirname(realpathSync(path))]);
   const others = [...programs, ...reads].filter((each) => !isOfSystem(each));
   const etc = network ? [...settings, ...networkSettings] : settings;
@@ -72,6 +72,7 @@ export function isolated({ path, network, reads }: AllowedCommand, run: RunDirec
     run.temporary,
     "/tmp",
     ...others.flatMap((each) => ["--ro-bind", each, each]),
+    ...writes.flatMap((each) => ["--bind", each, each]),
     "--bind",
     run.work,
     isolatedWork,

@@ -69,6 +69,7 @@ describe.skipIf(!isLinux).each(["isolated", "plain"] as const)(`commands, %s${un
         sort: "/usr/bin/sort",
         sha256sum: "/usr/bin/sha256sum",
         sh: { path: "/bin/sh", env: { LAB: "yes" } },
+        writing: { path: "/bin/sh", writes: [platform.directory] },
         bounded: { path: "/bin/sh", args: ["-c"], ...bounded },
         ...(hasFasttree && { fasttree: "/usr/bin/fasttree" }),
       }),
@@ -260,6 +261,10 @@ describe.skipIf(!isLinux).each(["isolated", "plain"] as const)(`commands, %s${un
         "{input}",
       );
       const [seen] = await hands.map(see, [platform.directory]);
+      const write = command("writing", {
+        args: ["-c", 'echo x > "$1/written"; cat "$1/written"', "sh", "{input}"],
+      });
+      expect(await hands.map(write, [platform.directory])).toEqual(["x\n"]);
       const [processes, files, interfaces, ...rest] = seen!.trim().split("\n");
       expect(Number(processes)).toBeLessThan(8);
       expect([files, interfaces, ...rest]).toEqual(["0", "1", "/work", "yes", "ok"]);

@@ -200,7 +200,7 @@ with manyhands.connect() as hands:
     async () => {
       const [copy, venv] = [join(folder, "copy"), join(folder, "venv")];
       await mkdir(copy);
-      for (const name of ["manyhands.py", "pyproject.toml", "README.md"])
+      for (const name of ["manyhands.py", "manyhands_eman2.py", "pyproject.toml", "README.md"])
         await copyFile(join(pythonFolder, name), join(copy, name));
       await new PythonProgram(["-m", "venv", "--system-site-packages", venv], environment).ends();
       const own = { folder: venv, command: join(venv, "bin", "python") };
