@@ -3,7 +3,8 @@ import { isAbsolute } from "node:path";
 import * as v from "valibot";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import { commandLimits, commandNameSchema } from "../../shared/wire/command.ts";
+import { commandLimits } from "../../shared/wire/command.ts";
+import { commandNameSchema, maxCommands } from "../../shared/wire/command-name.ts";
 
 const positive = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most));
 const absolutePath = v.pipe(
@@ -43,10 +44,7 @@ const allowedSchema = v.strictObject({
 const fileSchema = v.pipe(
   v.record(commandNameSchema, v.union([absolutePath, allowedSchema])),
   v.check((all) => Object.keys(all).length > 0, "expected at least one command"),
-  v.check(
-    (all) => Object.keys(all).length <= commandLimits.commands,
-    `expected at most ${commandLimits.commands} commands`,
-  ),
+  v.check((all) => Object.keys(all).length <= maxCommands, `expected at most ${maxCommands} commands`),
 );
 
 /** A command that the owner of the machine allows. */

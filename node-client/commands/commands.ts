@@ -1,9 +1,21 @@
-import type { CommandParts, Commands } from "../../shared/client/ports.ts";
-import type { ClientPorts } from "../../shared/client/ports.ts";
-import { messageOf } from "../../shared/errors.ts";
+import * as v from "valibot";
+import type {
+  ClientPorts,
+  CommandDemand,
+  Commands,
+  SandboxCommands,
+  SandboxHost,
+} from "../../shared/client/ports.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { matches } from "../../shared/path-pattern.ts";
-import type { CommandCall, CommandEnd, CommandReply } from "../../shared/wire/command.ts";
+import {
+  commandCallSchema,
+  type CommandCall,
+  type CommandEnd,
+  type CommandReply,
+} from "../../shared/wire/command.ts";
 import type { AllowedCommand } from "./allowed.ts";
+import type { CommandData, CommandParts } from "./command-parts.ts";
 import { isolated, isolatedWork, isolationLacks } from "./isolation.ts";
 import { RunDirectory, removeAbandonedRuns, type LeftFile } from "./run-directory.ts";
 import { startRun, type Run } from "./run.ts";
@@ -51,9 +63,29 @@ class OpenCommands implements Commands {
     process.on("exit", this.#exiting);
   }
 
-  async run(name: string, call: CommandCall, parts: CommandParts): Promise<CommandReply> {
-    const allowed = this.#allowed.get(name);
-    if (!allowed) throw new Error(`The owner of this client does not allow the command ${name}.`);
+  forSandbox({ command: name, memoryMb }: CommandDemand, data: CommandData): SandboxCommands {
+    const over = new AbortController();
+    const parts: CommandParts = { ...data, memoryMb, signal: over.signal };
+    let isRunning = false;
+    const run = async (call: unknown): Promise<CommandReply> => {
+      if (name === undefined)
+        throw new PlatformError("BAD_REQUEST", "The job requires no command, so its kernel runs none.");
+      const allowed = this.#allowed.get(name);
+      if (!allowed)
+        throw new PlatformError(
+          "BAD_REQUEST",
+          `The owner of this client does not allow the command ${name}.`,
+        );
+      if (isRunning)
+        throw new PlatformError("BAD_REQUEST", "The kernel runs a command already; await its end.");
+      const checked = checkCall(call);
+      isRunning = true;
+      return this.#run(allowed, checked, parts).finally(() => (isRunning = false));
+    };
+    return { run, end: () => over.abort(new Error("The task has ended.")) };
+  }
+
+  async #run(allowed: AllowedCommand, call: CommandCall, parts: CommandParts): Promise<CommandReply> {
     parts.signal.throwIfAborted();
     const directory = await RunDirectory.make();
     this.#living.set(directory, undefined);
@@ -124,6 +156,14 @@ class OpenCommands implements Commands {
     }
     this.#living.clear();
   }
+}
+
+function checkCall(call: unknown): CommandCall {
+  const parsed = v.safeParse(commandCallSchema, call);
+  if (parsed.success) return parsed.output;
+  const [{ message, path = [] }] = parsed.issues;
+  const place = path.map(({ key }) => String(key)).join(".");
+  throw new PlatformError("BAD_REQUEST", `The call of the command${place && ` (${place})`}: ${message}.`);
 }
 
 /** @returns which data could not be had */

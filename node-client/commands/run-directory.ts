@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { limits } from "../../shared/limits.ts";
 import type { CommandContent } from "../../shared/wire/command.ts";
-import type { CommandParts } from "../../shared/client/ports.ts";
 import { isAlive } from "../is-alive.ts";
+import type { CommandParts } from "./command-parts.ts";
 
 const prefix = "manyhands-command-";
 /** Standard error that a failure tells: its start and its end. */

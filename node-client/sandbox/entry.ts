@@ -6,7 +6,8 @@ import * as comlink from "comlink";
 import type { Value } from "../../shared/wire/codec.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import type { VerifyingCall } from "../../shared/wire/protocol.ts";
-import type { RunnerHost } from "../../shared/client/ports.ts";
+import type { RunnerHost, SandboxHost } from "../../shared/client/ports.ts";
+import { callCommand } from "./command-call.ts";
 import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
 import { makePortable } from "../../shared/client/sandbox/portable/make-portable.ts";
 import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
@@ -45,7 +46,13 @@ async function importModule(source: Uint8Array, sha256: string): Promise<{ defau
   };
 }
 
-const host = comlink.wrap<RunnerHost>(hostChannel.endpoint) as unknown as RunnerHost;
+const remote = comlink.wrap<Required<SandboxHost>>(hostChannel.endpoint);
+const host: RunnerHost = {
+  data: (name, range) => remote.data(name, range),
+  put: (bytes) => remote.put(bytes),
+  command: (request) => callCommand((call) => remote.command(call), request),
+  report: (report) => remote.report(report),
+};
 const now = performance.now.bind(performance);
 const timers = makeKernelTimers({ setTimeout, setInterval, clearTimeout });
 const runner = createKernelRunner({ importModule, host, now, timers });

@@ -2,7 +2,8 @@ import type { BlobName } from "../data-reference.ts";
 import type { Sha256 } from "../ids.ts";
 import type { SentPart } from "../uplink.ts";
 import type { Identity } from "../wire/identity.ts";
-import type { CommandCall, CommandReply } from "../wire/command.ts";
+import type { CommandReply } from "../wire/command.ts";
+import type { CommandRequest, CommandResult } from "../wire/kernel.ts";
 import type { KernelSignature } from "../wire/kernel-signature.ts";
 import type { LeaseKey, TaskResult } from "../wire/protocol.ts";
 import type { FinishedPack, TaskPack } from "./sandbox/packs.ts";
@@ -156,22 +157,26 @@ export interface Outbox {
 export interface Commands {
   /** Names of the commands that the owner allows. */
   readonly names: readonly string[];
-  /**
-   * Runs a command to its end, in a directory of its own.
-   * @param call - checked by the caller
-   * @throws Error that says why the command did not run, or which limit it exceeded
-   */
-  run(name: string, call: CommandCall, parts: CommandParts): Promise<CommandReply>;
+  forSandbox(job: CommandDemand, data: Pick<SandboxHost, "data" | "put">): SandboxCommands;
 }
 
-/** What a command has of its task. */
-export interface CommandParts {
+/** What a job wants of the commands of a machine. */
+export interface CommandDemand {
+  /** The command that the job requires. */
+  readonly command?: string;
   /** Memory of the command and all that it starts, in MiB. */
   readonly memoryMb: number;
-  /** Ends the command and all that it started, at once. */
-  readonly signal: AbortSignal;
-  readonly data: SandboxHost["data"];
-  readonly put: SandboxHost["put"];
+}
+
+/** The commands of one sandbox. */
+export interface SandboxCommands {
+  /**
+   * Checks a call of the kernel, and runs the command to its end in a directory of its own, one at a time.
+   * @throws Error that says why the command did not run, or which limit it exceeded
+   */
+  run(call: unknown): Promise<CommandReply>;
+  /** Ends the command that runs and all that it started, at once. */
+  end(): void;
 }
 
 /** Makes the sandbox of one slot: a worker in a sandboxed iframe, or a process with no permissions. */
@@ -192,7 +197,7 @@ export interface SandboxHost {
   /** Stores bytes as a blob and returns its name. The bytes may be gone when the promise settles. */
   put(bytes: Uint8Array): Promise<BlobName>;
   /** Runs the command that the job requires; absent where no command can be run. */
-  command?(call: CommandCall): Promise<CommandReply>;
+  command?(call: unknown): Promise<CommandReply>;
   /** Takes a report on the running bundle, coalesced by the runner. */
   report(report: RunnerReport): void;
 }
@@ -201,7 +206,8 @@ export interface SandboxHost {
 export interface RunnerHost {
   data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array> | Uint8Array;
   put(bytes: Uint8Array): Promise<BlobName> | BlobName;
-  command?(call: CommandCall): Promise<CommandReply> | CommandReply;
+  /** Absent where no command can be run. */
+  command?(request: CommandRequest): Promise<CommandResult>;
   /** Whether somebody may see what kernels show. */
   readonly shows?: boolean;
   /** The runner does not wait for the result. */

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { blobNameSchema } from "../data-reference.ts";
-import { commandLimits, commandNameSchema, commandPathSchema } from "./command.ts";
+import { commandNameSchema } from "./command-name.ts";
+import { commandLimits, commandPathSchema } from "./command.ts";
 
 /** Bytes that travel in the kernel, or a blob that each task names. */
 const contentSchema = v.union([v.strictObject({ base64: v.string() }), blobNameSchema]);

@@ -3,9 +3,6 @@ import { blobNameSchema } from "../data-reference.ts";
 
 /** Bounds on one call of a command. */
 export const commandLimits = {
-  nameChars: 64,
-  /** Commands that one client allows. */
-  commands: 256,
   args: 4096,
   argChars: 128 * 1024,
   files: 4096,
@@ -13,13 +10,6 @@ export const commandLimits = {
   patterns: 64,
   patternChars: 255,
 } as const;
-
-/** Name of a command that owners of clients allow. */
-export const commandNameSchema = v.pipe(
-  v.string(),
-  v.maxLength(commandLimits.nameChars),
-  v.regex(/^[A-Za-z0-9_][\w.+-]*$/, "expected the name of a command, such as blastp"),
-);
 
 /** Path of a file in the directory of a command: relative, with slashes, and without a way out. */
 export const commandPathSchema = v.pipe(

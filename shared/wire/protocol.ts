@@ -4,7 +4,7 @@ import { errorCodes, PlatformError } from "../errors.ts";
 import { identitySchema } from "./identity.ts";
 import { jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
-import { commandLimits, commandNameSchema } from "./command.ts";
+import { commandNameSchema, maxCommands } from "./command-name.ts";
 import { kernelSignatureSchema, signerKeySchema, trustedKeys } from "./kernel-signature.ts";
 import { precacheItemSchema } from "./precache.ts";
 import { version } from "../version.ts";
@@ -95,7 +95,7 @@ const clientMessages = [
     /** Keys of trusted signers: the client runs only kernels that one of these keys signed. Absent: any kernel. */
     trusts: v.optional(list(signerKeySchema, trustedKeys)),
     /** Commands that the client's owner allows; of a client that is not trusted they mean nothing. */
-    commands: v.optional(list(commandNameSchema, commandLimits.commands)),
+    commands: v.optional(list(commandNameSchema, maxCommands)),
     /** Leases from before a disconnect that the client still holds: running, queued, or finished and in its outbox. */
     held: list(leaseKeySchema, limits.tasksHeldPerClient),
     /** Blobs in the client's cache, most recently used first. */

@@ -32,12 +32,11 @@ export const leastCpu = 20;
  * measured before the first task, and until then half of them are taken for true.
  */
 export let cores = claimedCores;
-const isInvented = navigator.vendor.startsWith("Apple");
-let isMeasured = true;
-if (isInvented) {
-  const [claimed, measured] = (recall(localStore, coresKey) ?? "").split("/").map(Number);
-  isMeasured = claimed === claimedCores && measured! >= 1 && measured! <= claimed;
-  cores = isMeasured ? measured! : Math.max(1, Math.floor(claimedCores / 2));
+let isKnown = !navigator.vendor.startsWith("Apple");
+if (!isKnown) {
+  const measured = Number(recall(localStore, coresKey));
+  isKnown = measured >= 1;
+  cores = Math.max(1, Math.min(cores, Math.floor(isKnown ? measured : cores / 2)));
 }
 
 /** One core stays free for the person. */
@@ -45,11 +44,11 @@ export const usualSlots = (): number => Math.max(1, cores - 1);
 
 /** Measures the cores where the browser's number is not to be believed. */
 export async function knowCores(): Promise<void> {
-  if (isMeasured) return;
-  isMeasured = true;
+  if (isKnown) return;
+  isKnown = true;
   const { measureCores } = await import("./cores/measure-cores.ts");
   cores = await measureCores(claimedCores);
-  remember(localStore, coresKey, `${claimedCores}/${cores}`);
+  remember(localStore, coresKey, `${cores}`);
 }
 
 /** Reads the kept choices; missing and impossible values become the default. */

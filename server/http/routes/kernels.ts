@@ -6,7 +6,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
 import { limits } from "../../../shared/limits.ts";
-import { commandNameSchema } from "../../../shared/wire/command.ts";
+import { commandNameSchema } from "../../../shared/wire/command-name.ts";
 import { commandKernelSchema } from "../../../shared/wire/command-kernel.ts";
 import { pythonProgramSchema } from "../../../shared/wire/python-program.ts";
 import { contentTypes } from "../../../shared/wire/rest/content-types.ts";

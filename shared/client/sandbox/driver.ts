@@ -2,10 +2,9 @@ import * as v from "valibot";
 import { blobNameSchema, type BlobName } from "../../data-reference.ts";
 import { PlatformError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { commandCallSchema, type CommandCall } from "../../wire/command.ts";
 import type { Failure, LeasedTask } from "../../wire/protocol.ts";
 import type { BlobAccess } from "../data/blob-access.ts";
-import type { ClientPorts, Sandbox, SandboxHost } from "../ports.ts";
+import type { ClientPorts, Sandbox, SandboxCommands, SandboxHost } from "../ports.ts";
 import type { SandboxTask } from "../sandbox-task.ts";
 import { clip, describeThrown } from "./runner-failure.ts";
 import { packTasks } from "./packs.ts";
@@ -26,8 +25,8 @@ interface Entry {
   sandbox: Sandbox | undefined;
   closed: boolean;
   kernelLoaded: boolean;
-  /** Aborted when the sandbox ends, and with it what its kernel runs. */
-  readonly over: AbortController;
+  /** Commands of the machine for its kernel. */
+  readonly commands: SandboxCommands | undefined;
 }
 
 /** Ports that sandboxes need. */
@@ -39,6 +38,14 @@ export class SandboxDriver {
   readonly #blobs: BlobAccess;
   readonly #dispatch: (event: SessionEvent) => void;
   readonly #entries = new Map<number, Entry>();
+  /** Data for kernels. */
+  readonly #data: Pick<SandboxHost, "data" | "put"> = {
+    data: async (name, range) => this.#blobs.read(checkName(name), checkRange(range)),
+    put: async (bytes) => {
+      if (!(bytes instanceof Uint8Array)) throw new PlatformError("BAD_REQUEST", "put expects a Uint8Array.");
+      return this.#blobs.upload(bytes);
+    },
+  };
 
   constructor(ports: Ports, blobs: BlobAccess, dispatch: (event: SessionEvent) => void) {
     this.#ports = ports;
@@ -48,8 +55,8 @@ export class SandboxDriver {
 
   open(instruction: Instruction<"openSandbox">): void {
     const { slot, sandbox: id } = instruction;
-    const over = new AbortController();
-    const opening = this.#create(instruction, over.signal);
+    const commands = this.#ports.commands?.forSandbox(instruction, this.#data);
+    const opening = this.#create(instruction, commands);
     const entry: Entry = {
       slot,
       id,
@@ -57,7 +64,7 @@ export class SandboxDriver {
       sandbox: undefined,
       closed: false,
       kernelLoaded: false,
-      over,
+      commands,
     };
     this.#entries.set(id, entry);
     opening.then(
@@ -66,9 +73,12 @@ export class SandboxDriver {
     );
   }
 
-  async #create(instruction: Instruction<"openSandbox">, over: AbortSignal): Promise<Sandbox> {
+  async #create(
+    instruction: Instruction<"openSandbox">,
+    commands: SandboxCommands | undefined,
+  ): Promise<Sandbox> {
     const { slot, memoryMb, webgpu } = instruction;
-    const host = this.#host(instruction, over);
+    const host = this.#host(instruction, commands);
     const creating = this.#ports.sandboxes.create(host, { slot, memoryMb, webgpu });
     const { promise: late, reject } = Promise.withResolvers<never>();
     const cancel = this.#ports.clock.setTimer(openMs, () => {
@@ -107,7 +117,7 @@ export class SandboxDriver {
   #forget(entry: Entry): boolean {
     const open = !entry.closed;
     entry.closed = true;
-    entry.over.abort(new Error("The task has ended."));
+    entry.commands?.end();
     this.#entries.delete(entry.id);
     return open;
   }
@@ -230,34 +240,10 @@ export class SandboxDriver {
     );
   }
 
-  #host({ slot, sandbox, memoryMb, command }: Instruction<"openSandbox">, signal: AbortSignal): SandboxHost {
-    const data: SandboxHost["data"] = async (name, range) =>
-      this.#blobs.read(checkName(name), checkRange(range));
-    const put: SandboxHost["put"] = async (bytes) => {
-      if (!(bytes instanceof Uint8Array)) throw new PlatformError("BAD_REQUEST", "put expects a Uint8Array.");
-      return this.#blobs.upload(bytes);
-    };
-    const { commands } = this.#ports;
-    let isRunning = false;
+  #host({ slot, sandbox }: Instruction<"openSandbox">, commands: SandboxCommands | undefined): SandboxHost {
     return {
-      data,
-      put,
-      command: async (call) => {
-        if (command === undefined)
-          throw new PlatformError("BAD_REQUEST", "The job requires no command, so its kernel runs none.");
-        if (!commands?.names.includes(command))
-          throw new PlatformError(
-            "BAD_REQUEST",
-            `The owner of this client does not allow the command ${command}.`,
-          );
-        if (isRunning)
-          throw new PlatformError("BAD_REQUEST", "The kernel runs a command already; await its end.");
-        const checked = checkCall(call);
-        isRunning = true;
-        return commands
-          .run(command, checked, { memoryMb, signal, data, put })
-          .finally(() => (isRunning = false));
-      },
+      ...this.#data,
+      ...(commands && { command: (call) => commands.run(call) }),
       report: (report) => {
         if (this.#entries.has(sandbox))
           this.#dispatch({ type: "tasksReported", slot, sandbox, report: readReport(report) });
@@ -271,14 +257,6 @@ function checkName(name: unknown): BlobName {
   const parsed = v.safeParse(blobNameSchema, name);
   if (parsed.success) return parsed.output;
   throw new PlatformError("BAD_REQUEST", "That names no blob; expected {sha256, size}.");
-}
-
-function checkCall(call: unknown): CommandCall {
-  const parsed = v.safeParse(commandCallSchema, call);
-  if (parsed.success) return parsed.output;
-  const [{ message, path = [] }] = parsed.issues;
-  const place = path.map(({ key }) => String(key)).join(".");
-  throw new PlatformError("BAD_REQUEST", `The call of the command${place && ` (${place})`}: ${message}.`);
 }
 
 function checkRange(range: unknown): readonly [number, number] | undefined {

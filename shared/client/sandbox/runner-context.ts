@@ -2,15 +2,7 @@ import type { RunnerHost } from "../ports.ts";
 import { encodeValue, type Value } from "../../wire/codec.ts";
 import { DataReference, type BlobName } from "../../data-reference.ts";
 import { PlatformError } from "../../errors.ts";
-import type { Sha256 } from "../../ids.ts";
-import type { CommandContent } from "../../wire/command.ts";
-import type {
-  CommandFile,
-  CommandRequest,
-  CommandResult,
-  KernelContext,
-  ShownPixels,
-} from "../../wire/kernel.ts";
+import type { KernelContext, ShownPixels } from "../../wire/kernel.ts";
 import { limits } from "../../limits.ts";
 import { ownBytes } from "../../wire/plain-bytes.ts";
 import { seededRandom } from "../../random.ts";
@@ -20,7 +12,7 @@ import type { RunnerReporter } from "./runner-reporter.ts";
 
 // A kernel shares this realm and may replace globals and methods of prototypes: these references are taken before any kernel
 // runs.
-const { freeze, entries, fromEntries } = Object;
+const { freeze } = Object;
 const { isFinite: isFiniteNumber } = Number;
 const { stringify } = JSON;
 const asText: (value: unknown) => string = String;
@@ -76,7 +68,8 @@ class TaskContext implements KernelContext {
     };
     this.command = async (request) => {
       if (this.#ended) throw new Error("ctx.command was called after the task had ended.");
-      return runCommand(host, request);
+      if (!host.command) throw new Error("This client runs no commands; they need `requires: { command }`.");
+      return host.command(request);
     };
     this.progress = (fraction) => {
       if (this.#ended || !isFiniteNumber(fraction)) return;
@@ -141,33 +134,6 @@ async function storeData(host: RunnerHost, bytes: Uint8Array): Promise<DataRefer
   } catch (error) {
     throw dataFailure(`${bytes.length} bytes could not be stored`, error);
   }
-}
-
-async function runCommand(
-  host: RunnerHost,
-  { args = [], stdin, files = {}, outputs = [] }: CommandRequest,
-): Promise<CommandResult> {
-  if (!host.command) throw new Error("This client runs no commands; they need `requires: { command }`.");
-  const contents = entries(files).map(([path, content]) => [path, contentOf(content)] as const);
-  const reply = await host.command({
-    args: [...args],
-    ...(stdin !== undefined && { stdin: contentOf(stdin) }),
-    files: fromEntries(contents),
-    outputs: [...outputs],
-  });
-  if ("missing" in reply) throw dataFailure("Data of the command could not be had", reply.missing);
-  const picked = entries(reply.files).map(([path, file]) => [path, fileOf(file)] as const);
-  return { ...reply, files: fromEntries(picked) };
-}
-
-function contentOf(content: CommandFile): CommandContent {
-  if (!isReference(content)) return content;
-  const { sha256, size, range } = content;
-  return range ? { sha256, size, range: [range[0], range[1]] } : { sha256, size };
-}
-
-function fileOf(file: Uint8Array | { readonly sha256: string; readonly size: number }): CommandFile {
-  return file instanceof Uint8Array ? ownBytes(file) : new DataReference(file.sha256 as Sha256, file.size);
 }
 
 /** The picture alone, because a kernel may hand in an object with more. */

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { limits } from "../../limits.ts";
-import { commandNameSchema } from "../command.ts";
+import { commandNameSchema } from "../command-name.ts";
 import { integer } from "./fields.ts";
 
 /** Demands on the clients that may run a job. */
