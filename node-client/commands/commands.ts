@@ -1,11 +1,5 @@
 import * as v from "valibot";
-import type {
-  ClientPorts,
-  CommandDemand,
-  Commands,
-  SandboxCommands,
-  SandboxHost,
-} from "../../shared/client/ports.ts";
+import type { ClientPorts, CommandDemand, Commands, SandboxCommands } from "../../shared/client/ports.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { matches } from "../../shared/path-pattern.ts";
 import {

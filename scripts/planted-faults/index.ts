@@ -4,6 +4,7 @@ import { storeFaults } from "./store.ts";
 import { blobsFaults } from "./blobs.ts";
 import { serverFaults } from "./server.ts";
 import { clientsFaults } from "./clients.ts";
+import { commandsFaults } from "./commands.ts";
 import { customerFaults } from "./customer.ts";
 import { valuesFaults } from "./values.ts";
 import type { PlantedFault } from "./fault.ts";
@@ -17,5 +18,6 @@ export const plantedFaults: readonly PlantedFault[] = [
   ...serverFaults,
   ...clientsFaults,
   ...customerFaults,
+  ...commandsFaults,
   ...valuesFaults,
 ];

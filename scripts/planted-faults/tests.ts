@@ -19,6 +19,8 @@ export const strangers = [
   "test/scheduler/stranger-failures.test.ts",
   "test/scheduler/stranger-leases.test.ts",
 ];
+export const commands = ["test/customer/commands.test.ts"];
+export const strangers = ["test/scheduler/strangers.test.ts"];
 export const verification = [
   "test/dispatch/verification/audits.test.ts",
   "test/dispatch/verification/wrong-results.test.ts",

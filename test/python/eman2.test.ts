@@ -9,7 +9,7 @@ import { python, pythonFolder, whySkipped } from "./programs.ts";
 
 const eman2 = join(import.meta.dirname, "eman2");
 
-/** EMAN2 itself is in no registry: two modules of a few lines stand in its place, for the program and on the client. */
+/** EMAN2 itself is not installed for tests: two modules of a few lines stand in its place, for the program and on the client. */
 describe.skipIf(python === undefined || !isLinux)(
   `programs of EMAN2's shape${whySkipped}${unlessLinux}`,
   () => {
