@@ -111,7 +111,7 @@ export const clientsFaults: readonly PlantedFault[] = [
   {
     name: "two customers share a sandbox",
     file: "shared/client/session/state.ts",
-    find: "return `${kernel.sha256} ${memoryMb} ${portable} ${customer}`;",
+    find: "return `${kernel.sha256} ${memoryMb} ${portable} ${webgpu} ${command} ${customer}`;",
     replace: "return `${kernel.sha256} ${memoryMb} ${portable}${customer.slice(0, 0)}`;",
     tests: session,
   },

@@ -12,9 +12,9 @@ export const commandsFaults: readonly PlantedFault[] = [
   },
   {
     name: "command: a job that does not require it runs it",
-    file: "shared/client/sandbox/driver.ts",
-    find: "        if (command === undefined)\n",
-    replace: "        if (command === '')\n",
+    file: "node-client/commands/commands.ts",
+    find: "      if (name === undefined)\n",
+    replace: "      if (name === '')\n",
     tests: commands,
   },
   {

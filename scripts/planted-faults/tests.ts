@@ -20,7 +20,6 @@ export const strangers = [
   "test/scheduler/stranger-leases.test.ts",
 ];
 export const commands = ["test/customer/commands.test.ts"];
-export const strangers = ["test/scheduler/strangers.test.ts"];
 export const verification = [
   "test/dispatch/verification/audits.test.ts",
   "test/dispatch/verification/wrong-results.test.ts",
