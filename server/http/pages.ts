@@ -6,7 +6,7 @@ import { sendPrecompressed } from "./precompressed.ts";
 import type { Platform } from "../platform.ts";
 import type { Project } from "../project.ts";
 import { projectPages, projectRoutes } from "./project-pages.ts";
-import { originsOf, setPagePolicy, setSandboxPolicy } from "./security-headers.ts";
+import { originsOf, setPagePolicy, setSandboxPolicy, setWorkerPolicy } from "./security-headers.ts";
 
 const noCache = "no-cache";
 const immutable = "public, max-age=31536000, immutable";
@@ -60,8 +60,11 @@ export function pages(
     "/assets",
     directory(join(webRoot, "assets"), immutable, () => undefined),
   );
-  // A worker has the policy of its own script, not of the page.
-  router.use(directory(webRoot, noCache, setPolicy));
+  router.use(
+    directory(webRoot, noCache, (req, res) =>
+      req.path.endsWith(".js") ? setWorkerPolicy(res) : setPolicy(req, res),
+    ),
+  );
   return router;
 }
 

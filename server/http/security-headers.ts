@@ -24,8 +24,7 @@ const framed = helmet({ ...common, xFrameOptions: false });
 const isHost = /^[\w.:[\]-]+$/;
 
 /** Policy of every reply but pages: when a browser shows the reply, no code in it runs. */
-const nothingPolicy =
-  "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox";
+const nothingPolicy = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
 /** Security headers of every reply; pages replace the policy with their own. */
 export const securityHeaders: RequestHandler = (req, res, next) => {
@@ -49,7 +48,6 @@ export function setPagePolicy(req: Request, res: Response, html = "", others: re
       ["script-src 'self'", ...hashesOf("script", html)].join(" "),
       ["style-src 'self'", ...hashesOf("style", html)].join(" "),
       "img-src 'self' data: blob:",
-      "font-src 'self'",
       ["connect-src 'self'" + sockets, ...others].join(" "),
       "worker-src 'self'",
       "manifest-src 'self'",
@@ -59,6 +57,11 @@ export function setPagePolicy(req: Request, res: Response, html = "", others: re
       "form-action 'self'",
     ].join("; "),
   );
+}
+
+/** Policy of the pages' workers, which load nothing. A worker has the policy of its own script, not of the page. */
+export function setWorkerPolicy(res: Response): void {
+  res.setHeader("Content-Security-Policy", "default-src 'none'");
 }
 
 /** The origins of a server's interface and of its WebSockets. */

@@ -161,7 +161,11 @@ const clientMessages = [
 ] as const;
 
 const serverAddresses = list(
-  v.pipe(text(limits.addressChars), v.url(), v.regex(/^https?:.*\/$/)),
+  v.pipe(
+    text(limits.addressChars),
+    v.check((address: string) => URL.canParse(address)),
+    v.regex(/^https?:.*\/$/),
+  ),
   limits.servers,
 );
 
