@@ -19,9 +19,9 @@ const webgpu = process.argv.includes("--webgpu");
 const clusters = [1, 0.5].map((speed) => ({ stars: 512, seed: 7, speed, steps: 128 }));
 
 const evolved = await hands.map(nBody, clusters, { name: "star clusters", requires: { webgpu } });
-for (const [index, { halfBefore, halfAfter }] of evolved.entries())
+for (const [index, { halfRadii }] of evolved.entries())
   console.log(
-    `speed ${clusters[index]!.speed.toFixed(1)}: half of the stars within ${halfBefore.toFixed(2)} at the start, ${halfAfter.toFixed(2)} at the end`,
+    `speed ${clusters[index]!.speed.toFixed(1)}: half of the stars within ${halfRadii[0]!.toFixed(2)} at the start, ${halfRadii.at(-1)!.toFixed(2)} at the end`,
   );
 const errors = evolved.map(({ energyBefore, energyAfter }) => Math.abs(energyAfter / energyBefore - 1));
 const worst = Math.max(...errors);

@@ -17,12 +17,14 @@ export interface Cluster {
 export interface Evolved {
   readonly energyBefore: number;
   readonly energyAfter: number;
-  /** Radius of half of the stars, at the start and at the end. */
-  readonly halfBefore: number;
-  readonly halfAfter: number;
+  /** Radius of half of the stars: at the start, and every {@link stepsPerRadius} steps. */
+  readonly halfRadii: readonly number[];
+  /** Twice the kinetic energy over the potential one, on average over the second half of the time. */
+  readonly virialRatio: number;
 }
 
-const stepTime = 1 / 128;
+export const stepTime = 1 / 128;
+export const stepsPerRadius = 8;
 /** Length of Plummer's model in these units. */
 const scale = (3 * Math.PI) / 16;
 
@@ -30,20 +32,24 @@ export default async function nBody(cluster: Cluster, ctx: KernelContext): Promi
   const { places, speeds } = plummer(cluster);
   const forces = await createForces(cluster.stars);
   let pulls = await forces(places);
-  const energyBefore = energyOf(places, speeds, pulls);
-  const halfBefore = halfRadius(places);
+  const energyBefore = sumOf(energyOf(places, speeds, pulls));
+  const halfRadii = [halfRadius(places)];
+  let ratios = 0;
   for (let step = 0; step < cluster.steps; step++) {
     push(speeds, pulls, stepTime / 2);
     push(places, speeds, stepTime);
     pulls = await forces(places);
     push(speeds, pulls, stepTime / 2);
+    if ((step + 1) % stepsPerRadius === 0) halfRadii.push(halfRadius(places));
+    const { kinetic, potential } = energyOf(places, speeds, pulls);
+    if (step >= cluster.steps / 2) ratios += (2 * kinetic) / -potential;
     ctx.progress((step + 1) / cluster.steps);
   }
   return {
     energyBefore,
-    energyAfter: energyOf(places, speeds, pulls),
-    halfBefore,
-    halfAfter: halfRadius(places),
+    energyAfter: sumOf(energyOf(places, speeds, pulls)),
+    halfRadii,
+    virialRatio: ratios / Math.floor(cluster.steps / 2),
   };
 }
 
@@ -52,15 +58,23 @@ function push(to: Float32Array, of: Float32Array, factor: number): void {
   for (let at = 0; at < to.length; at++) if (at % 4 !== 3) to[at]! += of[at]! * factor;
 }
 
-/** Kinetic and potential energy; each pair counts once. */
-function energyOf(places: Float32Array, speeds: Float32Array, pulls: Float32Array): number {
-  let energy = 0;
+interface Energy {
+  readonly kinetic: number;
+  readonly potential: number;
+}
+
+/** Each pair counts once. */
+function energyOf(places: Float32Array, speeds: Float32Array, pulls: Float32Array): Energy {
+  let [kinetic, potential] = [0, 0];
   for (let at = 0; at < places.length; at += 4) {
     const square = speeds[at]! ** 2 + speeds[at + 1]! ** 2 + speeds[at + 2]! ** 2;
-    energy += (places[at + 3]! * (square + pulls[at + 3]!)) / 2;
+    kinetic += (places[at + 3]! * square) / 2;
+    potential += (places[at + 3]! * pulls[at + 3]!) / 2;
   }
-  return energy;
+  return { kinetic, potential };
 }
+
+const sumOf = ({ kinetic, potential }: Energy): number => kinetic + potential;
 
 function halfRadius(places: Float32Array): number {
   const radii = new Float64Array(places.length / 4);

@@ -82,6 +82,17 @@ it("polar surface areas are the published ones where rings are as aromatic", asy
   await expectAttached(({ name }) => name === "Polar surface areas", "polar-surface.png", out);
 });
 
+it("clusters of stars keep their energy, and those in balance their size", async () => {
+  const out = join(await scratchDirectory(), "star-clusters.png");
+  const flags = ["--stars", "128", "--clusters", "2", "--out", out];
+  const output = await runToEnd(platform, "gallery/star-clusters", flags);
+  expect(output).toMatch(/^energy of 6 clusters conserved within 0\.0\d %$/m);
+  expect(output).toMatch(/^in balance: half of the stars within 0\.[6-9]\d\d on average; Plummer: 0\.769$/m);
+  expect(output).toMatch(speedUp);
+  await expectPicture(out);
+  await expectAttached(({ name }) => name === "Star clusters", "star-clusters.png", out);
+});
+
 it("a search that stops bad settings early finds the best ones, and cancels the work on the others", async () => {
   const out = join(await scratchDirectory(), "early-stopping.png");
   const flags = ["--networks", "9", "--rounds", "3", "--out", out];
