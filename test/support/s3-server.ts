@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { delimiter, join } from "node:path";
+import { freePort } from "../../bench/harness/services/ports.ts";
 import { S3Client } from "../../server/blobs/s3/client.ts";
 import { parseS3Place } from "../../server/blobs/s3/place.ts";
 import { until } from "./processes.ts";
@@ -44,7 +44,7 @@ export const generous = { silenceMs: 10_000, patienceMs: 60_000 };
 /** Starts an S3 server of four processes on free ports, which keep their data in a directory of their own. */
 export async function startS3(): Promise<S3Server> {
   const directory = await mkdtemp(join(tmpdir(), "manyhands-s3-"));
-  const [proxyPort = 0, ...ports] = await freePorts(4);
+  const [proxyPort, ...ports] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
   await mkdir(join(directory, "devices", "d1"), { recursive: true });
   await writeFile(
     join(directory, "swift.conf"),
@@ -121,15 +121,6 @@ async function makeRing(directory: string, part: string, port: number): Promise<
     const made = spawn("swift-ring-builder", [builder, ...command], { stdio: "ignore" });
     await once(made, "exit");
   }
-}
-
-/** Ports that nothing uses, all of them taken at one time. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../../bench/harness/services/ports.ts";
 import type { LaunchOptions, Tab, TestBrowser } from "./browser.ts";
 import { programs } from "./engines.ts";
 import { startLabProxy } from "./lab-proxy.ts";
@@ -196,13 +196,4 @@ async function startDriver(home: string, display: string): Promise<Group & { url
   }
   await group.end();
   throw new Error("WebKitWebDriver did not answer within 10 s.");
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
