@@ -260,8 +260,8 @@ export const schedulerFaults: readonly PlantedFault[] = [
   {
     name: "a stranger's repeat ends the audit of a result",
     file: "server/scheduler/results.ts",
-    find: "if (task?.audit) return sender.info.trusted;",
-    replace: "",
+    find: "if (task?.audit && !sender.info.trusted) {",
+    replace: "if (false) {",
     tests: verification,
   },
   {

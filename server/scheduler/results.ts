@@ -100,6 +100,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
     batch.ackNow.push(index);
     return receiveAudit(state, sender, lease, outcome);
   }
+  // The task has a provisional result, and its audit is not ended by another stranger.
   if (task?.audit && !sender.info.trusted) {
     ignore(state, "a result of a task that is being audited", { client, job: job.id, index });
     state.counts.droppedResults += 1;
@@ -168,8 +169,6 @@ function addProvisional(
  */
 function mayEndUnleased(state: State, sender: Client, job: Job, index: number): boolean {
   const task = job.tasks.get(index);
-  // The task has a provisional result, and its audit is not ended by another stranger.
-  if (task?.audit) return sender.info.trusted;
   return (
     sender.info.trusted ||
     task?.place === "settling" ||

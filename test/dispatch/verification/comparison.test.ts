@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Sha256 } from "../../../shared/ids.ts";
 import type { Value } from "../../../shared/wire/codec.ts";
-import { squares, VerificationWorld } from "../../support/verification-world.ts";
+import { square, squares, VerificationWorld } from "../../support/verification-world.ts";
 
 describe("[VERIFY-7] a comparator", () => {
   test("takes results within its tolerance for the same", async () => {
@@ -69,6 +69,21 @@ describe("[VERIFY-7] outputs that cannot be compared", () => {
     expect(
       outputs.filter((output) => output && "sha256" in output && output.sha256.startsWith("b")),
     ).toHaveLength(10);
+  });
+
+  test("have the others of their window audited as well, although those agree", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(100, { compare: { rel: 1e-6 } });
+    const large = { blob: { sha256: "a".repeat(64) as Sha256, size: 1e8 } };
+    await world.work(world.stranger((input, task) => ((input as number) % 2 ? square(input, task) : large)));
+    let computed = 0;
+    world.trusted((input, task) => {
+      computed += 1;
+      return square(input, task);
+    });
+    await world.workAll();
+    expect(computed).toBe(100);
+    expect(await world.outputsInOrder(job)).toEqual(squares(100));
   });
 
   test("because trusted clients cannot call the kernel module are replaced", async () => {
