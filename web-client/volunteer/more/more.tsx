@@ -81,9 +81,10 @@ export async function begin(app: Host): Promise<void> {
     keepRules(app);
     app.forceUpdate();
   });
-  addEventListener("pagehide", () => {
+  addEventListener("pagehide", ({ persisted }) => {
     others.tell(0);
-    void saveHistory(history);
+    // A page that waits for the way back would keep its transaction open, and hold up the pages behind it.
+    if (!persisted) void saveHistory(history);
   });
 }
 
