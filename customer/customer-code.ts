@@ -6,7 +6,7 @@ import { wasiCode } from "./kernel/program-code.ts";
 import { makePythonKernel } from "./python-kernel/make.ts";
 import { PythonRuntime } from "./python-kernel/runtime.ts";
 
-/** What customers without npm get from their server: the Python module, and kernels as the SDK makes them. */
+/** The Python module and the kernels of the SDK, which servers hand out to customers without npm. */
 export const customerCode = {
   pythonModule: (): Promise<string> => readFile(join(packageRoot, "python", "manyhands.py"), "utf8"),
   programCode: (): Promise<string> => wasiCode.text(),

@@ -243,7 +243,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return this.#api.failureGroups(await this.id);
   }
 
-  /** What clients spent on the job so far: the time of their slots in ms, attempts, and the slowest tasks. */
+  /** Cost of the job so far: time of the clients' slots in ms, attempts, and the slowest tasks. */
   async cost(): Promise<JobCostInfo> {
     return this.#api.cost(await this.id);
   }

@@ -81,7 +81,7 @@ interface KernelFile {
   readonly read: () => Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** What customers without npm get from their server. */
+/** Code that a server hands out to customers without npm. */
 export interface CustomerCode {
   /** The module for Python. */
   pythonModule(): Promise<string>;

@@ -13,7 +13,7 @@ export type StoredWheel = WheelInfo & { readonly path: string };
 /** The wheels that the operator put into the server: files in a folder of its own. */
 export class WheelFolder {
   readonly #folder: string;
-  /** What was read of a file, by its path, size and time. */
+  /** Contents of wheels that were read, by path, size and time of the file. */
   readonly #read = new Map<string, Promise<StoredWheel>>();
 
   constructor(folder: string) {

@@ -45,7 +45,7 @@ export interface PythonBuild {
 }
 
 /**
- * What a wheel says of itself.
+ * Name, version and requirements of a wheel, as its metadata tells.
  * @throws PlatformError BAD_ARGUMENT
  */
 export function readWheel(file: string, bytes: Uint8Array): Wheel {

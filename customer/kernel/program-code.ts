@@ -52,7 +52,7 @@ async function build(input: string, name: string): Promise<string> {
       name,
       codeSplitting: false,
       sourcemap: false,
-      // Without layout the text is the same of TypeScript and of the package's JavaScript.
+      // The text without layout is the same of TypeScript and of the package's JavaScript.
       minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
     });
     return `${output[0].code.trim()}\n`;

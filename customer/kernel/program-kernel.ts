@@ -16,7 +16,7 @@ export type ProgramValue =
 /** A task's input for a program: one value, or values by name or position. */
 export type ProgramInput = ProgramValue | { readonly [name: string]: ProgramValue } | readonly ProgramValue[];
 
-/** How a kernel that starts a program is made ready for a job. */
+/** Conditions of a job under which a kernel that starts a program is made ready. */
 export interface Preparation {
   readonly memoryMb: number;
   /** Whether tasks can name blobs beside those of their inputs. */

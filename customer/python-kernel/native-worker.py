@@ -146,7 +146,7 @@ def _outcome(task):
 
 def main():
     task = decode_value(sys.stdin.buffer.read())
-    # What is written past Python goes to standard error, so that the outcome is alone.
+    # Libraries that write past Python write to standard error, so that standard output has the outcome alone.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     lines = sys.stdout = sys.stderr = _Lines()

@@ -17,7 +17,7 @@ export class OwnWheels {
   readonly wheels: ProgramWheel[] = [];
   /** Modules that they have, as far as this is known: not of data references. */
   readonly modules = new Set<string>();
-  /** Those that are files, by the names of their blobs. */
+  /** Wheels that are files, by the names of their blobs. */
   readonly files = new Map<Sha256, PythonFile>();
 
   /** @throws PlatformError FILE_FAILED, BAD_ARGUMENT */

@@ -3,7 +3,7 @@ import type { Descriptors } from "./descriptors.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { GuestMemory } from "./guest-memory.ts";
 
-/** What a running program has. */
+/** Arguments, environment, files and clock of a running program. */
 export interface Process {
   readonly arguments: readonly Uint8Array[];
   readonly environment: readonly Uint8Array[];

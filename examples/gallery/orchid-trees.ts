@@ -1,5 +1,5 @@
 /**
- * How sure is a tree? Slipper orchids by FastTree, a C program that every browser and machine runs as WebAssembly, and Felsenstein's
+ * Trees of slipper orchids and how sure they are: FastTree, a C program that every browser and machine runs as WebAssembly, and Felsenstein's
  * bootstrap: the sites of the alignment are drawn anew, again and again, and the support of a branch is the share of these
  * alignments whose trees have it, too.
  *

@@ -4,7 +4,7 @@
  */
 import type { DataReference, KernelContext } from "../../parallel/index.ts";
 
-/** What a search has to find. */
+/** Settings among which a search finds the best. */
 export interface Settings {
   readonly rate: number;
   readonly momentum: number;

@@ -1,6 +1,6 @@
 import type { Job } from "../../customer/index.ts";
 
-/** How many slots were at work on average while jobs ran, as a sentence: what clients computed, over the time from first job to last result. */
+/** Number of slots at work on average while jobs ran, as a sentence: time that clients computed, over the time from first job to last result. */
 export async function speedUp(jobs: readonly Job<never>[] | readonly Job<unknown>[]): Promise<string> {
   const states = await Promise.all(jobs.map((job) => job.status()));
   const costs = await Promise.all(jobs.map((job) => job.cost()));

@@ -1,6 +1,6 @@
 import { splitOf, tipsOf, type Branch } from "./tree.ts";
 
-/** What is drawn of a tree beside its shape. */
+/** Title, labels and groups of a tree, and the support of its branches, for a drawing. */
 interface TreeDrawing {
   readonly title: string;
   /** Share of the replicates, 0 … 1, that have a branch with this split. */

@@ -30,7 +30,7 @@ export function tipsOf({ name, children }: Branch): string[] {
   return children.length > 0 ? children.flatMap(tipsOf) : [name];
 }
 
-/** What a branch divides the tips into, whichever side it is seen from: the same text for the same split of the same tips. */
+/** The split of the tips by a branch as a text, which is the same from both sides of the branch. */
 export function splitOf(tips: readonly string[], all: readonly string[]): string {
   const side = new Set(tips);
   const first = all.toSorted()[0]!;

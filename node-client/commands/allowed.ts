@@ -99,7 +99,7 @@ function describe(issue: v.BaseIssue<unknown>): string {
   return `${place.join(".")}${place.length > 0 ? ": " : ""}${(inner ?? issue).message}.`;
 }
 
-/** Why an executable is not run; undefined for one that is. */
+/** Reason to refuse an executable; undefined for one that may run. */
 function refusalOf(path: string): string | undefined {
   try {
     const found = statSync(path);

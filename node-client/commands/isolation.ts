@@ -32,7 +32,7 @@ export const isolatedWork = "/work";
 let reason: string | undefined;
 let isTried = false;
 
-/** Why commands cannot be isolated on this machine; undefined when bubblewrap does it. */
+/** Reason why commands cannot be isolated on this machine; undefined where bubblewrap isolates them. */
 export function isolationLacks(): string | undefined {
   if (isTried) return reason;
   isTried = true;

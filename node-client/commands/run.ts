@@ -15,7 +15,7 @@ const reapMs = 10_000;
 interface RunOptions {
   readonly allowed: AllowedCommand;
   readonly directory: RunDirectory;
-  /** What isolates the command; empty for nothing. */
+  /** Program and arguments that isolate the command; empty without isolation. */
   readonly launcher: readonly string[];
   /** Directories as the command sees them. */
   readonly work: string;
@@ -97,7 +97,7 @@ export function startRun(options: RunOptions): Run {
   });
   child.once("exit", (code, killed) => {
     over();
-    // What a command leaves behind ends with it.
+    // Processes that a command leaves behind end with it.
     kill();
     if (verdict) return reject(verdict);
     resolve(endOf(code, killed, isIsolated));

@@ -6,7 +6,7 @@ interface Axis {
   readonly from: number;
   readonly to: number;
   readonly step: number;
-  /** What a mark says; its number, when absent. */
+  /** Text of a mark; its number, when absent. */
   readonly mark?: (at: number) => string;
 }
 

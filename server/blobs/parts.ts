@@ -10,7 +10,7 @@ export type BlobRecords = Pick<
   "touchBlob" | "getBlob" | "disownBlob" | "checkRoom" | "blobUsage" | "unreferencedBlobs" | "forgetBlob"
 >;
 
-/** What all parts of a blob store work on. */
+/** Backend, records, locks and times that the parts of a blob store share. */
 export interface BlobParts {
   readonly backend: BlobBackend;
   readonly store: BlobRecords;

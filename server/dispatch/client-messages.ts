@@ -73,7 +73,7 @@ export class ClientMessages {
       cohort,
       slots,
       trusts,
-      // What a stranger announces means nothing (SPEC.md [COMMAND-2]).
+      // Commands that a stranger announces count for nothing (SPEC.md [COMMAND-2]).
       ...(trusted && commands && { commands }),
       ...(auditor && { auditor }),
       ...(connection.paced && { paced: true }),

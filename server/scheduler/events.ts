@@ -336,7 +336,7 @@ export type Instruction =
       readonly window: number;
       readonly client: ClientId;
       readonly indexes: readonly TaskIndex[];
-      /** Those with which another computation agreed. */
+      /** Results with which another computation agreed. */
       readonly agreed: readonly TaskIndex[];
       readonly checks: Partial<Checks>;
     }

@@ -160,7 +160,7 @@ export interface Commands {
   forSandbox(job: CommandDemand, data: Pick<SandboxHost, "data" | "put">): SandboxCommands;
 }
 
-/** What a job wants of the commands of a machine. */
+/** Command and memory that a job asks of a machine. */
 export interface CommandDemand {
   /** The command that the job requires. */
   readonly command?: string;

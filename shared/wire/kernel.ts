@@ -56,7 +56,7 @@ export interface KernelContext {
 /** Content of a file of a command. */
 export type CommandFile = Uint8Array | DataReference;
 
-/** What a kernel gives to a command. */
+/** Arguments and files that a kernel gives to a command. */
 export interface CommandRequest {
   /** Arguments, which no shell sees. */
   readonly args?: readonly string[];

@@ -205,7 +205,7 @@ const serverMessages = [
     /** The results are provisional; a `verdict` says later what becomes of them. */
     provisional: v.optional(v.literal(true)),
   }),
-  /** What became of provisional results: outcomes now, `checked` ones by a computation that agreed, or withdrawn. */
+  /** Fate of provisional results: they are outcomes now (`checked`: another computation agreed), or withdrawn. */
   v.strictObject({
     type: v.literal("verdict"),
     job: jobIdSchema,

@@ -38,7 +38,7 @@ export function wheelsWith<Wheel extends WheelInfo>(
   return wheels.filter((wheel) => taken.has(wheel));
 }
 
-/** Of several versions of a package the newest is taken. */
+/** The newest of several versions of a package is taken. */
 function newest<Wheel extends WheelInfo>(wheels: readonly Wheel[], take: (wheel: Wheel) => void): void {
   const last = wheels.toSorted((a, b) => a.version.localeCompare(b.version, "en", { numeric: true })).at(-1);
   if (last) take(last);

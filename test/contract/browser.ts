@@ -27,7 +27,7 @@ import { dataVectors, hostileVectors, kernelVectors } from "./kernel-vectors.ts"
 /** An origin that browsers trust, and one of a lab on plain HTTP, which is no secure context. */
 const hosts = ["localhost", labHost] as const;
 
-/** How many results of the volunteer page IndexedDB holds. */
+/** Number of results of the volunteer page that IndexedDB holds. */
 const keptResults = `new Promise((done, failed) => {
   const opening = indexedDB.open("manyhands-outbox");
   opening.onerror = () => failed(opening.error);
@@ -206,7 +206,7 @@ export function testPagesIn(engine: Engine): void {
       if (engine === "webkit") {
         const measured = Number(told);
         expect(measured).toBeGreaterThanOrEqual(1);
-        // On a busy machine it is anybody's guess how many compute at the same time.
+        // Workers that compute at the same time on a busy machine are fewer.
         expect(measured).toBeLessThanOrEqual(claimed);
         expect(slots).toBe(Math.max(1, measured - 1));
       } else {
@@ -260,7 +260,7 @@ async function expectNoEscape(tab: Tab, host: string, port: number, webgpu: bool
   expect(Object.keys(output).length).toBeGreaterThan(25);
 }
 
-/** What a worker reaches by which it would run kernels with WebGPU, before its globals are removed: its policy alone holds it. */
+/** Escapes from a worker for kernels with WebGPU before its globals are removed, when its policy alone holds it. */
 function reachedBeforeRemoval(tab: Tab, target: string): Promise<string[]> {
   return tab.evaluate(`window.harness.beforeRemoval(${JSON.stringify(target)})`);
 }

@@ -12,7 +12,7 @@ import { multiplies, softwareGraphics } from "../support/webgpu.ts";
 const inputs = [1, 2, 3, 4, 5, 6, 7, 8].map((factor) => ({ numbers: [1, 2.5, -3], factor }));
 const products = inputs.map(({ numbers, factor }) => numbers.map((number) => number * factor));
 
-/** What the example prints, wherever it computes. */
+/** Output of the example, wherever it computes. */
 const starClusters =
   /^speed 1\.0: half of the stars within 0\.7\d at the start, 0\.7\d at the end\nspeed 0\.5: [^\n]* 0\.4\d at the end\nenergy conserved within 0\.1 %\n$/;
 

@@ -106,7 +106,7 @@ it("a search that stops bad settings early finds the best ones, and cancels the 
   const jobs = await hands.jobs();
   const stateOf = (group: string) => jobs.filter((job) => job.group === group).map(({ state }) => state);
   expect(stateOf("Exhaustive")).toEqual(Array.from({ length: 27 }, () => "finished"));
-  // What a slot without other work began of a cancelled chain may have ended before.
+  // Stages of a cancelled chain that a free slot began early may have ended before.
   expect(stateOf("Stopping").filter((state) => state === "cancelled").length).toBeGreaterThan(7);
   const winner = (
     await Promise.all(jobs.map(async (job) => [job.id, await hands.job(job.id).attachments()] as const))

@@ -44,7 +44,7 @@ export interface WorldClient {
   compute: Computer;
   /** Number of tasks that the client answered. */
   answered: number;
-  /** What the client was told about its results, by task. */
+  /** Verdicts that the client was told, by task. */
   readonly told: Map<TaskIndex, string>;
   refused: string | undefined;
 }

@@ -186,7 +186,7 @@ const harness = {
     return { ended: await sandbox.ended, rejection, ms: performance.now() - startedAt };
   },
 
-  /** What code of a data: worker reaches before the sandbox removes its globals, although no kernel runs there. */
+  /** Escapes of code in a data: worker before the sandbox removes its globals; no kernel runs there. */
   async beforeRemoval(target: string): Promise<string[]> {
     const code = `(() => {
       const attempts = {

@@ -91,7 +91,7 @@ describe("[VOLUNTEER-8] a hidden tab", () => {
     return (outputs as [number, number][]).sort(([a], [b]) => a - b);
   }
 
-  /** How many timers of 10 ms, one after another, a page has within some time. */
+  /** Number of timers of 10 ms, one after another, that a page has within some time. */
   const timersIn = async (page: Page, ms: number): Promise<number> =>
     Number(
       await page.evaluate(`new Promise((done) => {

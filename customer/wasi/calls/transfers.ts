@@ -53,7 +53,7 @@ export function transferCalls({ memory, clock, descriptors }: Process) {
       const descriptor = descriptors.writable(number);
       if (descriptor.kind === "stream") throw new CallError("spipe");
       const { node, flags } = descriptor;
-      // As on Linux, a file in append mode is written at its end wherever the program asks for.
+      // A file in append mode is written at its end, wherever the program asks for, as on Linux.
       const position = flags & descriptorFlag.append ? node.size : positionOf(offset);
       tell(result, writeAt(node, memory().pieces(address, count), position));
     },

@@ -33,7 +33,7 @@ export const done = { 204: { description: "Done." } };
 
 export const bytes: Content = { "application/octet-stream": "bytes" };
 
-/** Of several servers, each has clients and log lines of its own. */
+/** Clients and log lines are those of the server that is asked, when there are several. */
 export const serversQuery = [
   {
     name: "of",

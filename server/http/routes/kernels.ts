@@ -41,7 +41,7 @@ export const pythonKernelSchema = v.strictObject({
 export const pythonKernelInfoSchema = v.object({
   ...blobNameSchema.entries,
   refs: v.array(blobNameSchema),
-  /** Those of the program's `imports` that no wheel of this server has. */
+  /** Imports of the program that no wheel of this server has. */
   missing: v.array(v.string()),
 });
 

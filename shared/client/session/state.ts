@@ -31,7 +31,7 @@ export interface SessionOptions {
 interface Credit {
   readonly tasks: number;
   readonly slots: number;
-  /** What the server was told last. */
+  /** Credit that the server was told last. */
   readonly webgpu: boolean;
 }
 

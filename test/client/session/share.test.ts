@@ -10,7 +10,7 @@ function run(h: SessionHarness, index: number, ms: number): void {
   h.hear({ type: "accepted", job: h.session.state.jobs.keys().next().value!, indexes: [index] });
 }
 
-/** How long slot 0 rests from now on. */
+/** Rest of slot 0 from now on, in ms. */
 function restOf(h: SessionHarness): number {
   const [slot] = statusOf(h.session.state).slots;
   return slot?.state === "idle" && slot.restUntil !== undefined ? slot.restUntil - h.now : 0;

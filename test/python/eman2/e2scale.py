@@ -73,7 +73,7 @@ def main():
         etc.get_results(failed)
     except Exception as error:
         told["error"] = [str(error), error.stack]
-    # On a shared file system tasks find the project of the program.
+    # Tasks find the project of the program on a shared file system.
     with open("reference", "w") as file:
         file.write("here")
     etc.rerun_task(failed)

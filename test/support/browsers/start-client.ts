@@ -7,7 +7,7 @@ import { launchEngine } from "./launch-engine.ts";
 export const clientKinds = ["node", "chromium", "firefox", "webkit"] as const satisfies ("node" | Engine)[];
 export type ClientKind = (typeof clientKinds)[number];
 
-/** Whether this machine can start a client, and the end of the title of tests that need it. */
+/** Whether this machine can start a client of a kind, and the end of titles of tests that need it. */
 export function availability(kind: ClientKind): { isMissing: boolean; why: string } {
   return kind === "node"
     ? { isMissing: false, why: "" }

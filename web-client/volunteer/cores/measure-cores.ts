@@ -7,8 +7,8 @@ const togetherTimes = 3;
 const answerMs = 5_000;
 
 /**
- * How many workers really compute at the same time, of as many as a browser claims: the speed of all of them together in terms of one alone.
- * It takes about a second. On a busy machine it finds fewer.
+ * Number of workers that really compute at the same time, of as many as a browser claims: the speed of all together in terms of one alone.
+ * The measurement takes about a second, and finds fewer on a busy machine.
  */
 export async function measureCores(claimed: number): Promise<number> {
   const workers = Array.from(

@@ -40,7 +40,7 @@ let isKiosk = false;
 let machine: MachineWatch;
 let others: OtherTabs;
 let session: Readonly<SessionState> | undefined;
-/** How the tab that computes stands, while that is another one. */
+/** State of the tab that computes, while that is another one. */
 let elsewhere: TabNews | undefined;
 
 /** Prepares everything that follows the client, before anything of it is shown. */
@@ -253,7 +253,7 @@ export function Controls({ app, phase, isOpen }: PartProps & { isOpen: boolean }
 export function Work({ app, phase }: PartProps): JSX.Element {
   if (phase.state === "running") {
     elsewhere = undefined;
-    // What the page draws may be older than what was counted for the other tabs.
+    // Numbers on the page may be older than those that were counted for the other tabs.
     note(session ? statusOf(session) : phase.status);
   } else {
     session = undefined;

@@ -3,7 +3,7 @@ import { version } from "../../../shared/version.ts";
 import type { History } from "./history.ts";
 import type { ShownTrail } from "./trail.ts";
 
-/** What the tab that computes tells the other tabs of its browser (SPEC.md [VOLUNTEER-8]). */
+/** News of the tab that computes, for the other tabs of its browser (SPEC.md [VOLUNTEER-8]). */
 export interface TabNews {
   readonly status: ClientStatus;
   readonly trail: Pick<ShownTrail, "entries" | "verified">;
@@ -22,7 +22,7 @@ const leastMs = 1_000;
 export class OtherTabs {
   readonly #channel =
     typeof BroadcastChannel === "function" ? new BroadcastChannel("manyhands-tabs") : undefined;
-  /** What this tab tells; undefined while it does not compute. */
+  /** News of this tab; undefined while it does not compute. */
   readonly #tell: () => TabNews | undefined;
   #toldAt = -leastMs;
   #waiting: ReturnType<typeof setTimeout> | undefined;

@@ -39,11 +39,11 @@ export interface ShownByJob {
   readonly shown: Shown;
 }
 
-/** What the page shows of a trail. */
+/** Entries and numbers of a trail that the page shows. */
 export interface ShownTrail {
   /** Newest first. */
   readonly entries: readonly TrailEntry[];
-  /** By slot, the newest last. */
+  /** Entries by slot, the newest last. */
   readonly shown: ReadonlyMap<number, ShownByJob>;
   /** Results that were accepted since the page began to follow, checked ones included; undefined while none was provisional. */
   readonly verified: { readonly accepted: number; readonly checked: number } | undefined;
@@ -188,7 +188,7 @@ export class Trail implements ShownTrail {
   }
 }
 
-/** How far all tasks of an entry are. Some of a window of results are checked, which accepts the others. */
+/** Stage of all tasks of an entry. Some results of a window are checked, which accepts the others. */
 function stateOf(states: readonly TrailEntry["state"][]): TrailEntry["state"] {
   for (const state of ["failed", "computing", "finished", "delivered", "withdrawn"] as const)
     if (states.includes(state)) return state;
