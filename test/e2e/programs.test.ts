@@ -1,5 +1,4 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,14 +7,12 @@ import { connect, program, type Hands } from "../../parallel/index.ts";
 import { seededRandom } from "../../shared/random.ts";
 import { compilesWasi, compileWasi } from "../support/compile-wasi.ts";
 import { availability, clientKinds, startClient } from "../support/browsers/start-client.ts";
+import { buildFastTree } from "../support/fasttree.ts";
 import { skipped } from "../support/skipped.ts";
-import { startServerProcess, temporaryDirectory } from "../support/processes.ts";
+import { root, startServerProcess, temporaryDirectory } from "../support/processes.ts";
 
-/** Source of Debian's package fasttree (`apt-get source fasttree`), and an alignment for it. */
-const fasttreeSource = process.env["FASTTREE_SOURCE"] ?? "";
-const alignment = process.env["FASTTREE_ALIGNMENT"] ?? "";
-const hasFasttree =
-  spawnSync("fasttree", ["-help"]).error === undefined && existsSync(fasttreeSource) && existsSync(alignment);
+const fasttree = buildFastTree();
+const alignment = join(root, "data", "ls_orchid_aligned.fasta");
 
 describe.skipIf(!compilesWasi).each(clientKinds)(
   `programs on %s${skipped(!compilesWasi, "clang, lld and wasi-libc are not installed")}`,
@@ -75,13 +72,12 @@ describe.skipIf(!compilesWasi).each(clientKinds)(
       await expect(Promise.resolve(hang)).rejects.toThrow(/timeout/);
     });
 
-    test.skipIf(isMissing || !hasFasttree)(
-      `[WASI-3] FastTree gives the tree of Debian's own build, byte for byte${why} (FASTTREE_SOURCE, FASTTREE_ALIGNMENT)`,
+    test.skipIf(isMissing || fasttree.program === undefined)(
+      `[WASI-3] FastTree gives the tree of Debian's own build, byte for byte${why || fasttree.why}`,
       async () => {
         const hands = await start();
-        const compiled = compileWasi(fasttreeSource, directory, ["-DUSE_DOUBLE", "-DNO_SSE", "-w"]);
-        const fasttree = program(compiled, { args: ["-nt", "-gtr", "{input}"] });
-        const [tree] = await hands.map(fasttree, [await hands.put(alignment)]);
+        const kernel = program(fasttree.program!, { args: ["-nt", "-gtr", "{input}"] });
+        const [tree] = await hands.map(kernel, [await hands.put(alignment)]);
         expect(tree).toBe(spawnSync("fasttree", ["-nt", "-gtr", alignment], { encoding: "utf8" }).stdout);
       },
     );

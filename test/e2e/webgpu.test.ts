@@ -61,7 +61,7 @@ describe("pages with WebGPU", () => {
     await openPage(browser, server, `&invite=${String(token)}`);
     await openPage(browser, server);
     await until(() => hasWebGpu(server, 2));
-    // Like graphics processors that round otherwise.
+    // A graphics processor may round otherwise. A task takes 200 ms, so that the volunteer computes some before the trusted page has them all.
     const source = multiplies.replace(
       "export default ({ numbers, factor }) => multiply(Float32Array.from(numbers), factor);",
       `export default async ({ numbers, factor }) => {

@@ -1,13 +1,11 @@
-import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Hands, JobInfo } from "../../customer/index.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { python, PythonProgram, whySkipped } from "../python/programs.ts";
-import { compilesWasi } from "../support/compile-wasi.ts";
+import { buildFastTree } from "../support/fasttree.ts";
 import { root } from "../support/processes.ts";
-import { skipped } from "../support/skipped.ts";
 import { expectPicture, runToEnd, scratchDirectory } from "./program-runs.ts";
 
 let platform: LivePlatform;
@@ -48,28 +46,18 @@ describe.skipIf(python === undefined)(`in Python${whySkipped}`, () => {
   });
 });
 
-describe.skipIf(!compilesWasi)(`of C${skipped(!compilesWasi, "clang, lld or wasi-libc is missing")}`, () => {
-  it(
-    "trees of orchids: that of Debian's FastTree, and the genera are branches",
-    { timeout },
-    async (context) => {
-      const directory = await scratchDirectory();
-      const [fasttree, out] = [join(directory, "fasttree.wasm"), join(directory, "trees.svg")];
-      const built = spawnSync("sh", [join(root, "examples", "programs", "fasttree.sh"), fasttree]);
-      const refusal = String(built.stderr);
-      // The codes of curl: no proxy, no host, no connection, too slow.
-      if ([5, 6, 7, 28].includes(built.status!) || refusal.includes("Unable to locate package"))
-        context.skip(`Debian's source of FastTree cannot be had: ${refusal}`);
-      expect(built.status, refusal).toBe(0);
-      const flags = ["--fasttree", fasttree, "--replicates", "1", "--out", out];
-      const output = await runToEnd(platform, "gallery/orchid-trees", flags);
-      expect(output).toMatch(/^the tree of 94 sequences is that of Debian's fasttree, byte for byte$/m);
-      expect(output).toMatch(/^Paphiopedilum 61 sequences: one branch, in 100 % of 1 replicates$/m);
-      expect(output).toMatch(speedUp);
-      expect((await readFile(out, "utf8")).match(/>Paphiopedilum [a-z]+</g)).toHaveLength(61);
-      await expectAttached(({ name }) => name === "Trees of slipper orchids", "orchid-trees.svg", out);
-    },
-  );
+const fasttree = buildFastTree();
+describe.skipIf(fasttree.program === undefined)(`of C${fasttree.why}`, () => {
+  it("trees of orchids: that of Debian's FastTree, and the genera are branches", { timeout }, async () => {
+    const out = join(await scratchDirectory(), "trees.svg");
+    const flags = ["--fasttree", fasttree.program!, "--replicates", "1", "--out", out];
+    const output = await runToEnd(platform, "gallery/orchid-trees", flags);
+    expect(output).toMatch(/^the tree of 94 sequences is that of Debian's fasttree, byte for byte$/m);
+    expect(output).toMatch(/^Paphiopedilum 61 sequences: one branch, in 100 % of 1 replicates$/m);
+    expect(output).toMatch(speedUp);
+    expect((await readFile(out, "utf8")).match(/>Paphiopedilum [a-z]+</g)).toHaveLength(61);
+    await expectAttached(({ name }) => name === "Trees of slipper orchids", "orchid-trees.svg", out);
+  });
 });
 
 it("polar surface areas are the published ones where rings are as aromatic", async () => {

@@ -6,6 +6,7 @@ import { labHost, launchBrowser } from "../support/browser.ts";
 import { readJob, readResults, submitUnverified } from "../support/jobs.ts";
 import { newPage, openPage, press, untilText } from "../support/pages.ts";
 import { temporaryDirectory, until } from "../support/processes.ts";
+import { readRuns, shareOf, spanOf, timedSource } from "../support/runs.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 let browser: Browser;
@@ -175,8 +176,6 @@ describe("the volunteer page", () => {
     expect(after.find(({ connected }) => connected)?.id).not.toBe(before!.id);
   });
 
-  type Run = [start: number, end: number];
-  const spanOf = (runs: readonly Run[]): number => (runs.at(-1)?.[0] ?? 0) - (runs[0]?.[0] ?? 0);
   /** Long enough for several runs of each length. */
   const measuredMs = 10_000;
 
@@ -184,26 +183,13 @@ describe("the volunteer page", () => {
     const server = await startTestServer();
     const page = await open(server);
     await keep(page, { slots: 1, cpu });
-    const source = `export default (ms) => {
-      const start = Date.now();
-      while (Date.now() - start < ms);
-      return [start, Date.now()];
-    };`;
     const inputs = Array.from({ length: 400 }, (_, i) => [400, 120, 16, 280][i % 4]);
-    const id = await submitUnverified(server, source, inputs, { math: "native" });
+    const id = await submitUnverified(server, timedSource, inputs, { math: "native" });
     await page.goto(`http://localhost:${server.port}/?auto=1`);
-    const readRuns = async (): Promise<Run[]> => {
-      const lines = await readResults(server, id);
-      const runs = lines.flatMap((line) => (line.state === "done" ? [line.output as Run] : []));
-      return runs.sort(([a], [b]) => a - b);
-    };
     const patience = { interval: 500, timeout: 60_000 };
-    await expect.poll(async () => spanOf(await readRuns()), patience).toBeGreaterThan(measuredMs);
+    await expect.poll(async () => spanOf(await readRuns(server, id)), patience).toBeGreaterThan(measuredMs);
     const shown = String(await page.evaluate("document.body.innerText"));
-    const runs = await readRuns();
-    // The rest behind the last run does not count, and so neither does the run.
-    const busy = runs.slice(0, -1).reduce((sum, [start, end]) => sum + end - start, 0);
-    const measured = (100 * busy) / spanOf(runs);
+    const measured = 100 * shareOf(await readRuns(server, id));
     expect(measured).toBeGreaterThan(cpu - 5);
     expect(measured).toBeLessThan(cpu + 5);
     const [, told] = /last minute\s+(\d+) %/i.exec(shown) ?? [];
