@@ -9,7 +9,7 @@ import { packageRoot } from "../system/package-root.ts";
 const built = join(packageRoot, "dist", "node");
 /** Files that modules read from their own folder. */
 const assets = [
-  "customer/python-kernel/failure.py",
+  "customer/python-kernel/calls.py",
   "customer/python-kernel/native-worker.py",
   "customer/python-kernel/runner.py",
   "parallel/mpi/rank.sh",

@@ -5,18 +5,15 @@ The task comes on standard input, and its outcome goes to standard output, both 
 
 import asyncio
 import hashlib
-import importlib
 import inspect
 import io
 import os
 import random
 import sys
 
-from _manyhands_failure import message_of, stack_of
+from _manyhands_calls import find_function, message_of, stack_of, unfit_reason
 from manyhands import DataReference, PlatformError, decode_value, encode_value, undefined
 
-#: End of the message of a value that cannot be sent.
-_EXPECTED = ". Expected JSON values, bytes, numeric arrays or data references."
 #: Most characters of printed lines that become lines of the job's log.
 _MOST_PRINTED = 64 * 1024
 
@@ -104,27 +101,11 @@ def _with_bytes(value, ctx):
     return value
 
 
-def _found(module, name):
-    found = importlib.import_module(module)
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise AttributeError(f"the module {module} has no function {name}")
-        found = getattr(found, part)
-    if not callable(found):
-        raise TypeError(f"{name} of the module {module} is a {type(found).__name__}; expected a function")
-    return found
-
-
 def _outcome(task):
     try:
         random.seed(task["seed"])
-        function = _found(task["module"], task["function"])
-        try:
-            takes_ctx = "ctx" in inspect.signature(function).parameters
-        except (TypeError, ValueError):
-            takes_ctx = False
+        function, takes_ctx, is_async = find_function(task["module"], task["function"])
         ctx = Context(task)
-        is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
         value = task["input"] if is_async else _with_bytes(task["input"], ctx)
         output = function(*(value if task["spread"] else [value]), **({"ctx": ctx} if takes_ctx else {}))
         if inspect.isawaitable(output):
@@ -140,7 +121,7 @@ def _outcome(task):
     try:
         encode_value(output)
     except PlatformError as error:
-        return ["unfit", error.message.replace("The value cannot be sent: ", "", 1).replace(_EXPECTED, "")]
+        return ["unfit", unfit_reason(error)]
     return ["done", output]
 
 

@@ -19,7 +19,7 @@ export async function nativePythonModule({
     program: { modules: sortedByName(modules), module, function: name, spread },
     support: {
       manyhands: valuesOf(await readFile(join(packageRoot, "python", "manyhands.py"), "utf8")),
-      _manyhands_failure: await read("./failure.py"),
+      _manyhands_calls: await read("./calls.py"),
       worker: await read("./native-worker.py"),
     },
   };

@@ -1,18 +1,15 @@
 """Calls of a kernel's function in Pyodide. Values come and go as bytes, as manyhands.py encodes them."""
 
-import importlib
 import inspect
 import io
 import random
 import sys
 import zipfile
 
-from _manyhands_failure import message_of, stack_of
+from _manyhands_calls import find_function, message_of, stack_of, unfit_reason
 from manyhands import DataReference, PlatformError, decode_value, encode_value
 from pyodide.ffi import JsException, to_js
 
-#: End of the message of a value that cannot be sent.
-_EXPECTED = ". Expected JSON values, bytes, numeric arrays or data references."
 #: End of the message of a module that is missing.
 _ABOUT_WHEELS = (
     ". A package comes along when its wheel is in the server, where its operator puts it with `manyhands runtime add FILE`; or give "
@@ -109,19 +106,9 @@ def prepare(module, name, spread, bridge):
     _lines.begin(bridge)
     try:
         random.seed(0)
-        found = importlib.import_module(module)
-        for part in name.split("."):
-            if not hasattr(found, part):
-                raise AttributeError(f"the module {module} has no function {name}")
-            found = getattr(found, part)
-        if not callable(found):
-            raise TypeError(f"{name} of the module {module} is a {type(found).__name__}; expected a function")
-        try:
-            _takes_ctx = "ctx" in inspect.signature(found).parameters
-        except (TypeError, ValueError):
-            _takes_ctx = False
-        _function, _spread = found, spread
-        return inspect.iscoroutinefunction(inspect.unwrap(found))
+        _function, _takes_ctx, is_async = find_function(module, name)
+        _spread = spread
+        return is_async
     except BaseException as error:
         return _failure(error)
 
@@ -154,8 +141,7 @@ def _done(output):
     try:
         return to_js(["done", to_js(encode_value(output))], depth=1)
     except PlatformError as error:
-        reason = error.message.removeprefix("The value cannot be sent: ").removesuffix(_EXPECTED)
-        return to_js(["unfit", reason], depth=1)
+        return to_js(["unfit", unfit_reason(error)], depth=1)
 
 
 def _failure(error):

@@ -91,17 +91,17 @@ export class PythonRuntime {
 
   static async #open(): Promise<PythonRuntime> {
     const folder = pyodideFolder();
-    const [code, info, files, manyhands, runner, failure] = await Promise.all([
+    const [code, info, files, manyhands, runner, calls] = await Promise.all([
       bundle(folder),
       readInfo(folder),
       Promise.all(fileNames.map((name) => named(join(folder, name), name))),
       readFile(join(packageRoot, "python", "manyhands.py"), "utf8"),
       readFile(new URL("./runner.py", import.meta.url), "utf8"),
-      readFile(new URL("./failure.py", import.meta.url), "utf8"),
+      readFile(new URL("./calls.py", import.meta.url), "utf8"),
     ]);
     return new PythonRuntime(code, info, files, {
       manyhands: valuesOf(manyhands),
-      _manyhands_failure: failure,
+      _manyhands_calls: calls,
       _manyhands_runner: runner,
     });
   }

@@ -1,8 +1,34 @@
-"""Failures of functions in Python, as customers see them."""
+"""Functions of kernels: how they are found, and their failures as customers see them."""
 
+import importlib
+import inspect
 import traceback
 
 from manyhands import PlatformError
+
+#: End of the message of a value that cannot be sent.
+_EXPECTED = ". Expected JSON values, bytes, numeric arrays or data references."
+
+
+def find_function(module, name):
+    """The function of a module, whether it takes ``ctx``, and whether it is a coroutine function."""
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise AttributeError(f"the module {module} has no function {name}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise TypeError(f"{name} of the module {module} is a {type(found).__name__}; expected a function")
+    try:
+        takes_ctx = "ctx" in inspect.signature(found).parameters
+    except (TypeError, ValueError):
+        takes_ctx = False
+    return found, takes_ctx, inspect.iscoroutinefunction(inspect.unwrap(found))
+
+
+def unfit_reason(error):
+    """The reason for which an output cannot be sent."""
+    return error.message.replace("The value cannot be sent: ", "", 1).replace(_EXPECTED, "")
 
 
 def message_of(error, has, others=""):
