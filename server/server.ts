@@ -42,6 +42,8 @@ import { isWebSocket, takeUpgrades } from "./sockets/upgrades.ts";
 import { ServerDirectory } from "./server-directory.ts";
 import { introduce, isShared, openStore, type ServerStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
+import { listen, trackConnections, type Traffic } from "./connections.ts";
+import { checkBlobs, startRegularUpkeep } from "./regular-upkeep.ts";
 import { scrubInBackground } from "./upkeep/background-scrub.ts";
 import { Upkeep } from "./upkeep/upkeep.ts";
 
@@ -69,11 +71,6 @@ export interface RunningServer {
 
 /** Requests and sockets that have not ended by themselves after this are cut. */
 const closeMs = 3000;
-const collectEveryMs = 10 * 60 * 1000;
-const abandonedEveryMs = 3_600_000;
-const oldEveryMs = 3_600_000;
-/** A server that is started every day deletes old jobs as well. */
-const oldFirstMs = 60_000;
 
 /**
  * Starts a server: store, blobs, access, HTTP and client sockets on one port. A failed start leaves nothing open.
@@ -300,15 +297,14 @@ async function startOn({
     log,
   });
   platform.onAuditorsCalled = () => auditors?.call();
-  const leads = (): boolean => !isShared(store) || store.leads;
-  const collector = collectRegularly(
-    blobs,
+  const endUpkeep = startRegularUpkeep({
     platform,
-    { keepMs, areShared: options.blobs !== undefined, leads },
+    blobs,
+    keepMs,
+    areBlobsShared: options.blobs !== undefined,
+    leads: () => !isShared(store) || store.leads,
     log,
-  );
-  const abandoned = endAbandonedRegularly(platform, leads, log);
-  const old = deleteOldRegularly(platform, leads, log);
+  });
   const { scrubBytesPerSecond: bytesPerSecond } = options;
   const endScrub =
     bytesPerSecond > 0 ? scrubInBackground({ store, blobs, damagedRecords, bytesPerSecond, log }) : () => {};
@@ -327,7 +323,7 @@ async function startOn({
       blobs,
       stopping,
       local,
-      timers: [collector, abandoned, ...old],
+      endUpkeep,
       endScrub,
       log,
     }));
@@ -358,7 +354,7 @@ interface Running {
   readonly blobs: BlobStore;
   readonly stopping: AbortController;
   readonly local: LocalToken;
-  readonly timers: readonly NodeJS.Timeout[];
+  readonly endUpkeep: () => void;
   readonly endScrub: () => void;
   readonly log: Logger;
 }
@@ -375,11 +371,11 @@ async function stop({
   blobs,
   stopping,
   local,
-  timers,
+  endUpkeep,
   endScrub,
   log,
 }: Running): Promise<void> {
-  for (const timer of timers) clearInterval(timer);
+  endUpkeep();
   directory?.close();
   endScrub();
   platform.stopHistory();
@@ -424,36 +420,6 @@ async function readWhole(
   }
 }
 
-/** Bytes that went through connections. */
-interface Traffic {
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
-
-function trackConnections(http: Server): { open: ReadonlySet<Socket>; traffic: () => Traffic } {
-  const open = new Set<Socket>();
-  let [bytesIn, bytesOut] = [0, 0];
-  // A shared listener: a closure for each connection, with the wrapper of `once`, takes 250 bytes.
-  function forget(this: Socket): void {
-    open.delete(this);
-    bytesIn += this.bytesRead;
-    bytesOut += this.bytesWritten;
-  }
-  http.on("connection", (socket: Socket) => {
-    open.add(socket);
-    socket.on("close", forget);
-  });
-  const traffic = (): Traffic => {
-    const sum = { bytesIn, bytesOut };
-    for (const socket of open) {
-      sum.bytesIn += socket.bytesRead;
-      sum.bytesOut += socket.bytesWritten;
-    }
-    return sum;
-  };
-  return { open, traffic };
-}
-
 /** @throws PlatformError BAD_OPTION for a host that no browser could open */
 function checkHost(host: string): void {
   if (host.trim() !== "" && !host.includes("%") && !host.includes("/")) return;
@@ -474,79 +440,4 @@ function makeDataDirectory(directory: string): void {
       error,
     );
   }
-}
-
-function listen(http: Server, { host, port }: ServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    http.once("error", (error: NodeJS.ErrnoException) => {
-      const taken =
-        error.code === "EADDRINUSE"
-          ? "another program listens there; choose --port or stop it"
-          : error.message;
-      reject(new PlatformError("BAD_OPTION", `Cannot listen on ${host} port ${port}: ${taken}.`, error));
-    });
-    http.listen(port, host, resolve);
-  });
-}
-
-/** Runs beside the start: 20,000 blobs take 0.55 s, and blobs without a record are found meanwhile, too. */
-function checkBlobs(blobs: BlobStore, log: Logger): void {
-  blobs.check().then(
-    ({ adopted, missing }) => {
-      if (adopted > 0)
-        log.info({ adopted }, "took in blobs that were complete when the server was last killed");
-      if (missing.count > 0)
-        log.warn(missing, "blobs are recorded but not there; their customers have to put them again");
-    },
-    (error: unknown) => {
-      // A server that stops in the middle of the check refuses its rest.
-      if (PlatformError.from(error).code !== "SHUTTING_DOWN")
-        log.error({ err: error }, "could not check the blobs");
-    },
-  );
-}
-
-function collectRegularly(
-  blobs: BlobStore,
-  platform: LocalPlatform,
-  { keepMs, areShared, leads }: { keepMs: number; areShared: boolean; leads: () => boolean },
-  log: Logger,
-): NodeJS.Timeout {
-  const collect = (): void => {
-    platform
-      .collect(Date.now() - keepMs, (sha256) => blobs.removeUnowned(sha256), leads())
-      .then(
-        ({ kernels }) => kernels > 0 && log.info({ kernels }, "collected kernels that no job uses"),
-        (error: unknown) => log.error({ err: error }, "could not collect kernels"),
-      );
-    // Blobs of a server alone are collected by this server.
-    if (!areShared || leads())
-      blobs.collect().then(
-        ({ removed, bytes }) => removed > 0 && log.info({ removed, bytes }, "collected unreferenced blobs"),
-        (error: unknown) => log.error({ err: error }, "could not collect blobs"),
-      );
-  };
-  return setInterval(collect, collectEveryMs).unref();
-}
-
-function deleteOldRegularly(platform: LocalPlatform, leads: () => boolean, log: Logger): NodeJS.Timeout[] {
-  const remove = (): void => {
-    if (!leads()) return;
-    platform.deleteOld(Date.now()).then(
-      (jobs) => jobs > 0 && log.info({ jobs }, "deleted jobs that are kept no longer"),
-      (error: unknown) => log.error({ err: error }, "could not delete jobs that are kept no longer"),
-    );
-  };
-  return [setTimeout(remove, oldFirstMs).unref(), setInterval(remove, oldEveryMs).unref()];
-}
-
-function endAbandonedRegularly(platform: LocalPlatform, leads: () => boolean, log: Logger): NodeJS.Timeout {
-  const end = (): void => {
-    if (!leads()) return;
-    platform.endAbandoned(Date.now()).then(
-      (jobs) => jobs > 0 && log.info({ jobs }, "cancelled open jobs whose customers are gone"),
-      (error: unknown) => log.error({ err: error }, "could not cancel open jobs whose customers are gone"),
-    );
-  };
-  return setInterval(end, abandonedEveryMs).unref();
 }
