@@ -11,23 +11,15 @@ import {
   programDeclaration,
   type Preparation,
   type PreparedProgram,
-  type ProgramSource,
+  type StartOptions,
 } from "./program-kernel.ts";
 
-export interface CommandOptions<Output extends ProgramOutput = ProgramOutput> {
+export interface CommandOptions<Output extends ProgramOutput = ProgramOutput> extends StartOptions<Output> {
   /**
    * Arguments, none of which a shell sees, with placeholders as of programs: `{input}`, `{name}`, `{0}`, `{name:file}`, `{{`. A value stays
    * within its argument, and cannot begin an option.
    */
   readonly args?: readonly string[];
-  /** Standard input: a text with placeholders, or bytes. Of a placeholder alone that stands for bytes, these bytes. */
-  readonly stdin?: string | Uint8Array | DataReference;
-  /** Files of every task by path. A string names a file on this machine. */
-  readonly files?: Readonly<Record<string, ProgramSource>>;
-  /** Output of a task: standard output as text (`"stdout"`, default) or bytes, or the files whose paths match, by path. */
-  readonly output?: Output;
-  /** Exit codes that are no failure (0). */
-  readonly exitCodes?: readonly number[];
 }
 
 /** The output of a task: files over 64 KiB are data references. */

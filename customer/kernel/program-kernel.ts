@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { DataReference, type BlobName } from "../../shared/data-reference.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { Content } from "../wasi/kernel.ts";
+import type { Content, ProgramOutput } from "../wasi/kernel.ts";
 import type { KernelModule } from "./kernel-source.ts";
 import type { ProgramCode } from "./program-code.ts";
 
@@ -15,6 +15,18 @@ export type ProgramValue =
 
 /** A task's input for a program: one value, or values by name or position. */
 export type ProgramInput = ProgramValue | { readonly [name: string]: ProgramValue } | readonly ProgramValue[];
+
+/** Input, files and output of the programs and commands that kernels start. */
+export interface StartOptions<Output extends ProgramOutput> {
+  /** Standard input: a text with placeholders, or bytes. Of a placeholder alone that stands for bytes, these bytes. */
+  readonly stdin?: string | Uint8Array | DataReference;
+  /** Files of every task by path. A string names a file on this machine. */
+  readonly files?: Readonly<Record<string, ProgramSource>>;
+  /** Output of a task: standard output as text (`"stdout"`, default) or bytes, or the files whose paths match, by path. */
+  readonly output?: Output;
+  /** Exit codes that are no failure (0). */
+  readonly exitCodes?: readonly number[];
+}
 
 /** Conditions of a job under which a kernel that starts a program is made ready. */
 export interface Preparation {

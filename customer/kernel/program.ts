@@ -15,9 +15,10 @@ import {
   type Preparation,
   type PreparedProgram,
   type ProgramSource,
+  type StartOptions,
 } from "./program-kernel.ts";
 
-export interface ProgramOptions<Output extends ProgramOutput = ProgramOutput> {
+export interface ProgramOptions<Output extends ProgramOutput = ProgramOutput> extends StartOptions<Output> {
   /**
    * Arguments behind the program's name. `{input}` is the task's input, `{name}` a member of an input that is an object, `{0}` an element
    * of a list: text and numbers as they are, bytes and data references as the path of a file. `{name:file}` makes a file of text, too;
@@ -26,14 +27,6 @@ export interface ProgramOptions<Output extends ProgramOutput = ProgramOutput> {
   readonly args?: readonly string[];
   /** Environment, with the same placeholders. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Standard input: a text with placeholders, or bytes. Of a placeholder alone that stands for bytes, these bytes. */
-  readonly stdin?: string | Uint8Array | DataReference;
-  /** Files of every task by path. A string names a file on this machine. */
-  readonly files?: Readonly<Record<string, ProgramSource>>;
-  /** Output of a task: standard output as text (`"stdout"`, default) or bytes, or the files whose paths match, by path. */
-  readonly output?: Output;
-  /** Exit codes that are no failure (0). */
-  readonly exitCodes?: readonly number[];
   /** Time at which the program's clock starts (2000-01-01). */
   readonly time?: Date;
 }
