@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, realpathSync, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import * as v from "valibot";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
@@ -107,7 +107,6 @@ function refusalOf(path: string): string | undefined {
     accessSync(path, constants.X_OK);
     // The owner named this program, not what somebody else puts in its place.
     if ((found.mode & 0o002) !== 0) return "may be written by everybody";
-    realpathSync(path);
     return undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EACCES"

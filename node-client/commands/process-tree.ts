@@ -1,23 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** A process of a command. */
-export interface TreeProcess {
+interface Listed {
   readonly pid: number;
-  readonly residentBytes: number;
-}
-
-interface Listed extends TreeProcess {
   readonly parent: number;
   readonly session: number;
 }
 
-const pageBytes = 4096;
-
 /**
- * A process, what descends from it, and what is of its session, where /proc shows processes.
+ * Ids of a process, what descends from it, and what is of its session, where /proc shows processes.
  * @param mark - text in the environment of further ones: those that made a session of their own and whose parent ended
  */
-export function processTree(root: number, mark?: string): TreeProcess[] {
+export function processTree(root: number, mark?: string): number[] {
   const all = listProcesses();
   const members = new Set([root]);
   let size = 0;
@@ -28,21 +21,28 @@ export function processTree(root: number, mark?: string): TreeProcess[] {
         members.add(pid);
     mark = undefined;
   }
-  return all.filter(({ pid }) => members.has(pid));
+  return all.map(({ pid }) => pid).filter((pid) => members.has(pid));
 }
 
-/** Memory of processes in bytes, in which pages that several of them share count once. */
-export function memoryOf(processes: readonly TreeProcess[]): number {
-  return processes.reduce((sum, { pid, residentBytes }) => sum + (proportional(pid) ?? residentBytes), 0);
+/** Memory of processes in bytes, in which pages that several of them share count for each. */
+export function residentBytes(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + (bytesIn(`/proc/${pid}/status`, /^VmRSS:\s+(\d+) kB/m) ?? 0), 0);
+}
+
+/** Memory of processes in bytes, in which such pages count once. The system walks all pages to tell it. */
+export function proportionalBytes(pids: readonly number[]): number {
+  const proportional = (pid: number): number | undefined =>
+    bytesIn(`/proc/${pid}/smaps_rollup`, /^Pss:\s+(\d+) kB/m);
+  return pids.reduce((sum, pid) => sum + (proportional(pid) ?? residentBytes([pid])), 0);
 }
 
 /** Ends processes at once; those that they start meanwhile are looked for until none is left. */
 export function killTree(root: number, mark: string): void {
   kill(-root);
   for (let round = 0; round < 20; round++) {
-    const left = processTree(root, mark).filter(({ pid }) => !isZombie(pid));
+    const left = processTree(root, mark).filter((pid) => !isZombie(pid));
     if (left.length === 0) return;
-    for (const { pid } of left) kill(pid);
+    for (const pid of left) kill(pid);
   }
 }
 
@@ -61,12 +61,7 @@ function listProcesses(): Listed[] {
     const fields = Number.isInteger(pid) ? statOf(pid) : undefined;
     if (!fields) continue;
     const [, parent, , session] = fields;
-    found.push({
-      pid,
-      parent: Number(parent),
-      session: Number(session),
-      residentBytes: Number(fields[21]) * pageBytes,
-    });
+    found.push({ pid, parent: Number(parent), session: Number(session) });
   }
   return found;
 }
@@ -93,8 +88,8 @@ function hasMark(pid: number, mark: string): boolean {
   return textOf(`/proc/${pid}/environ`)?.split("\0").includes(mark) === true;
 }
 
-function proportional(pid: number): number | undefined {
-  const kilobytes = /^Pss:\s+(\d+) kB/m.exec(textOf(`/proc/${pid}/smaps_rollup`) ?? "")?.[1];
+function bytesIn(path: string, field: RegExp): number | undefined {
+  const kilobytes = field.exec(textOf(path) ?? "")?.[1];
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
 }
 

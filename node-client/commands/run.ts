@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import { messageOf } from "../../shared/errors.ts";
 import { guardAgainstOrphaning } from "../sandbox/orphan-guard.ts";
 import type { AllowedCommand } from "./allowed.ts";
-import { killTree, memoryOf, processTree } from "./process-tree.ts";
+import { killTree, processTree, proportionalBytes, residentBytes } from "./process-tree.ts";
 import type { RunDirectory } from "./run-directory.ts";
 
 /** Period of looks at memory, processes and disk. */
@@ -164,8 +164,7 @@ function watch(
   const look = async (): Promise<void> => {
     const tree = process.platform === "linux" ? processTree(pid) : [];
     if (tree.length > mostProcesses) return exceeded(`started more than ${allowed.processes} processes`);
-    const resident = tree.reduce((sum, { residentBytes }) => sum + residentBytes, 0);
-    if (resident > mostBytes && memoryOf(tree) > mostBytes)
+    if (residentBytes(tree) > mostBytes && proportionalBytes(tree) > mostBytes)
       return exceeded(`took more than ${memoryMb} MiB of memory with all that it started`);
     if (statSync(directory.stream("stdout")).size > allowed.stdoutMb * 2 ** 20)
       return exceeded(`wrote more than ${allowed.stdoutMb} MiB to standard output`);
