@@ -86,7 +86,6 @@ class OpenCommands implements Commands {
     try {
       const missing = await placeFiles(directory, call, parts);
       if (missing !== undefined) return { missing };
-      parts.signal.throwIfAborted();
       return await this.#start(allowed, directory, call, parts);
     } finally {
       this.#living.delete(directory);
@@ -114,9 +113,6 @@ class OpenCommands implements Commands {
     });
     this.#living.set(directory, run);
     const { exitCode, signal } = await run.ended;
-    const stdout = await directory.stdout();
-    if (stdout.length > allowed.stdoutMb * 2 ** 20)
-      throw new Error(`${allowed.name} wrote more than ${allowed.stdoutMb} MiB to standard output.`);
     const left = await directory.files();
     const isPicked = ({ path }: LeftFile): boolean => call.outputs.some((pattern) => matches(path, pattern));
     const picked = left.filter(isPicked);
@@ -134,7 +130,7 @@ class OpenCommands implements Commands {
     return {
       exitCode,
       signal,
-      stdout,
+      stdout: await directory.stdout(),
       stderr: await directory.stderr(),
       files,
       left: others.slice(0, namedFiles),

@@ -41,10 +41,17 @@ export interface Run {
   kill(): void;
 }
 
-/** Starts a command as the leader of a group of its own; no shell sees its arguments. */
+/** Environment variable by which all processes of a run are found. */
+const markName = "MANYHANDS_RUN";
+
+/**
+ * Starts a command as the leader of a group of its own; no shell sees its arguments.
+ * @throws the reason of an abort that came before
+ */
 export function startRun(options: RunOptions): Run {
   const { allowed, directory, launcher, args, signal } = options;
-  const mark = `MANYHANDS_RUN=${directory.root}`;
+  signal.throwIfAborted();
+  const mark = `${markName}=${directory.root}`;
   const [program = allowed.path, ...rest] = [...limited(options), ...launcher, allowed.path, ...args];
   const streams = [
     openSync(directory.stream("stdin"), "r"),
@@ -55,7 +62,7 @@ export function startRun(options: RunOptions): Run {
     try {
       return spawn(program, rest, {
         cwd: directory.work,
-        env: environment(options, mark),
+        env: environment(options),
         stdio: streams,
         detached: true,
         windowsHide: true,
@@ -81,10 +88,10 @@ export function startRun(options: RunOptions): Run {
   };
   const aborted = (): void => end(signal.reason instanceof Error ? signal.reason : new Error("ended"));
   signal.addEventListener("abort", aborted, { once: true });
-  const stopWatching = watch(pid, options, (what) => end(new Error(`${allowed.name} ${what}.`)));
+  const exceeded = (what: string): Error => new Error(`${allowed.name} ${what}.`);
+  const stopWatching = watch(pid, options, (what) => end(exceeded(what)));
   const seconds = allowed.seconds ?? Infinity;
-  const tooLong = (): void =>
-    end(new Error(`${allowed.name} ran for more than ${seconds} s, which the client allows.`));
+  const tooLong = (): void => end(exceeded(`ran for more than ${seconds} s, which the client allows`));
   const deadline = seconds < Infinity ? setTimeout(tooLong, seconds * 1000) : undefined;
   const over = (): void => {
     signal.removeEventListener("abort", aborted);
@@ -95,13 +102,17 @@ export function startRun(options: RunOptions): Run {
     over();
     reject(new Error(`${allowed.name} does not start: ${messageOf(error)}.`, { cause: error }));
   });
-  child.once("exit", (code, killed) => {
+  const endAfterExit = async (code: number | null, killed: NodeJS.Signals | null): Promise<RunEnd> => {
     over();
     // Processes that a command leaves behind end with it.
     kill();
-    if (verdict) return reject(verdict);
-    resolve(endOf(code, killed, isIsolated));
-  });
+    if (verdict) throw verdict;
+    // A quick command ends before the first look.
+    const what = await excessOnDisk(options);
+    if (what !== undefined) throw exceeded(what);
+    return endOf(code, killed, isIsolated);
+  };
+  child.once("exit", (code, killed) => resolve(endAfterExit(code, killed)));
   return { ended: promise, kill };
 }
 
@@ -116,9 +127,8 @@ function signalOf(number: number): string | undefined {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
 }
 
-function environment({ allowed, work, temporary }: RunOptions, mark: string): Record<string, string> {
+function environment({ allowed, directory, work, temporary }: RunOptions): Record<string, string> {
   const threads = String(allowed.threads);
-  const [name = "", value = ""] = mark.split("=");
   return {
     PATH: "/usr/local/bin:/usr/bin:/bin",
     HOME: temporary,
@@ -130,7 +140,7 @@ function environment({ allowed, work, temporary }: RunOptions, mark: string): Re
     OPENBLAS_NUM_THREADS: threads,
     MKL_NUM_THREADS: threads,
     ...allowed.env,
-    [name]: value,
+    [markName]: directory.root,
   };
 }
 
@@ -152,11 +162,8 @@ function limited({ allowed, memoryMb, niceness }: RunOptions): string[] {
 }
 
 /** Looks at what a run takes. @returns a function that ends the looks */
-function watch(
-  pid: number,
-  { allowed, directory, memoryMb, givenBytes, launcher }: RunOptions,
-  exceeded: (what: string) => void,
-): () => void {
+function watch(pid: number, options: RunOptions, exceeded: (what: string) => void): () => void {
+  const { allowed, memoryMb, launcher } = options;
   // Bubblewrap is two processes itself.
   const mostProcesses = allowed.processes + (launcher.length > 0 ? 2 : 0);
   const mostBytes = memoryMb * 2 ** 20;
@@ -166,10 +173,8 @@ function watch(
     if (tree.length > mostProcesses) return exceeded(`started more than ${allowed.processes} processes`);
     if (residentBytes(tree) > mostBytes && proportionalBytes(tree) > mostBytes)
       return exceeded(`took more than ${memoryMb} MiB of memory with all that it started`);
-    if (statSync(directory.stream("stdout")).size > allowed.stdoutMb * 2 ** 20)
-      return exceeded(`wrote more than ${allowed.stdoutMb} MiB to standard output`);
-    if ((await directory.size()) - givenBytes > allowed.outputMb * 2 ** 20)
-      exceeded(`left more than ${allowed.outputMb} MiB on disk`);
+    const what = await excessOnDisk(options);
+    if (what !== undefined) exceeded(what);
   };
   const timer = setInterval(() => {
     if (isLooking) return;
@@ -180,4 +185,13 @@ function watch(
       .finally(() => (isLooking = false));
   }, lookEveryMs);
   return () => clearInterval(timer);
+}
+
+/** A bound on what a run writes that it exceeds; undefined when it keeps them. */
+async function excessOnDisk({ allowed, directory, givenBytes }: RunOptions): Promise<string | undefined> {
+  if (statSync(directory.stream("stdout")).size > allowed.stdoutMb * 2 ** 20)
+    return `wrote more than ${allowed.stdoutMb} MiB to standard output`;
+  if ((await directory.size()) - givenBytes > allowed.outputMb * 2 ** 20)
+    return `left more than ${allowed.outputMb} MiB on disk`;
+  return undefined;
 }
