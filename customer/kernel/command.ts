@@ -1,14 +1,13 @@
 import * as v from "valibot";
 import { PlatformError } from "../../shared/errors.ts";
 import type { DataReference } from "../../shared/data-reference.ts";
-import { commandKernelSchema, type CommandKernel } from "../../shared/wire/command-kernel.ts";
+import { commandKernelSchema } from "../../shared/wire/command-kernel.ts";
 import type { CommandFile } from "../../shared/wire/kernel.ts";
 import type { ProgramOutput } from "../wasi/kernel.ts";
 import { commandCode } from "./program-code.ts";
 import {
   Contents,
   ProgramKernel,
-  programDeclaration,
   type Preparation,
   type PreparedProgram,
   type StartOptions,
@@ -81,9 +80,4 @@ export function command<const Output extends ProgramOutput = "stdout">(
   options: CommandOptions<Output> = {},
 ): Command<CommandOutputOf<Output>> {
   return new Command(name, options);
-}
-
-/** The module of a command's kernel. */
-export async function commandModule(definition: CommandKernel): Promise<string> {
-  return `${await programDeclaration({ definition, code: commandCode }, "manyhandsKernel")}export default manyhandsKernel;\n`;
 }

@@ -6,7 +6,7 @@ import { moduleOfFunction } from "./function-source.ts";
 import type { AnyKernel } from "./kernel-source.ts";
 import { MadeKernel } from "./made-kernel.ts";
 import { portablePowers } from "./powers.ts";
-import { ProgramKernel, programDeclaration, type PreparedProgram } from "./program-kernel.ts";
+import { ProgramKernel, programModule, type PreparedProgram } from "./program-kernel.ts";
 import { PythonFunction } from "../python-kernel/python-function.ts";
 
 /**
@@ -43,7 +43,7 @@ async function programSource(
       "BAD_ARGUMENT",
       'check: true and compare: "kernel" are functions of a kernel module, and the kernel is a program.',
     );
-  return `${await programDeclaration(program, "manyhandsKernel")}export default manyhandsKernel;\n`;
+  return programModule(program);
 }
 
 /** The bundle of a kernel of several arguments as the module of a kernel whose input is their array. */

@@ -82,6 +82,11 @@ export async function programDeclaration(
   return `${await code.text()}const ${name} = ${code.maker}(JSON.parse(${told}));\n`;
 }
 
+/** The module whose kernel is a program. */
+export async function programModule(program: Pick<PreparedProgram, "definition" | "code">): Promise<string> {
+  return `${await programDeclaration(program, "manyhandsKernel")}export default manyhandsKernel;\n`;
+}
+
 /** Content up to this size travels in the kernel, larger content as a blob, which is fetched once a machine. */
 const embeddedBytes = 1024 * 1024;
 

@@ -61,11 +61,11 @@ export class Program<Output> extends ProgramKernel<Output> {
     const { args = [], env = {}, stdin = "", files = {}, output = "stdout", exitCodes = [0] } = this.#options;
     const contents = new Contents(this.name, put, mayRefer);
     const memoryBytes = memoryMb * 2 ** 20;
-    if (!DataReference.is(this.#source))
-      await checkModule(this.name, await bytesOf(this.#source), memoryBytes);
+    const source = DataReference.is(this.#source) ? this.#source : await bytesOf(this.#source);
+    if (!DataReference.is(source)) await checkModule(this.name, source, memoryBytes);
     const definition: ProgramDefinition = {
       name: this.name,
-      module: await contents.of(this.#source),
+      module: await contents.of(source),
       args,
       env,
       stdin: typeof stdin === "string" ? stdin : await contents.of(stdin),

@@ -4,22 +4,19 @@ import type { ProgramWheel, PythonProgram } from "../../shared/wire/python-progr
 /** A large file of Pyodide: a blob that each task names, or the bytes in base64. */
 export type RuntimeFile = BlobName | { readonly base64: string };
 
-/** A function in Python for a Python of the client's machine. */
-export interface NativeDefinition {
+/** A function in Python with the code around it. */
+export interface FunctionDefinition {
   readonly program: Pick<PythonProgram, "modules" | "module" | "function" | "spread">;
   /** Modules of Python around the program's: sources by name. */
   readonly support: Readonly<Record<string, string>>;
 }
 
 /** All that a kernel in Python has beside the code of Pyodide. */
-export interface PythonDefinition {
-  readonly program: Pick<PythonProgram, "modules" | "module" | "function" | "spread">;
+export interface PythonDefinition extends FunctionDefinition {
   /** Packages, of which the first that has a module gives it. */
   readonly wheels: readonly ProgramWheel[];
   /** By the names that Pyodide asks for. */
   readonly files: Readonly<Record<string, RuntimeFile>>;
   /** Description of the build of Pyodide, from its own list of packages. */
   readonly info: Readonly<Record<string, string>>;
-  /** Modules of Python around the program's: sources by name. */
-  readonly support: Readonly<Record<string, string>>;
 }

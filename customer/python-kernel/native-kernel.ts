@@ -1,7 +1,7 @@
 import { DataReference } from "../../shared/data-reference.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { CommandFile, KernelContext } from "../../shared/wire/kernel.ts";
-import type { NativeDefinition } from "./definition.ts";
+import type { FunctionDefinition } from "./definition.ts";
 import { PythonFailure, unfit } from "./outcome.ts";
 
 /** The outcome of a call, and the lines that it printed. */
@@ -17,7 +17,7 @@ type Told = readonly [
 export function nativePythonKernel({
   program,
   support,
-}: NativeDefinition): (input: Value, ctx: KernelContext) => Promise<Value> {
+}: FunctionDefinition): (input: Value, ctx: KernelContext) => Promise<Value> {
   const encoder = new TextEncoder();
   const sources = [
     ...Object.entries(support).map(([name, source]) => [`manyhands/${name}.py`, source] as const),

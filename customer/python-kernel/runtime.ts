@@ -11,10 +11,9 @@ import type { ProgramWheel, PythonProgram } from "../../shared/wire/python-progr
 import { checkFits, type PythonBuild } from "../../shared/wheel.ts";
 import { wheelsWith, type WheelInfo } from "../../shared/wire/wheels.ts";
 import { moduleBeside } from "../../system/module-beside.ts";
-import { packageRoot } from "../../system/package-root.ts";
 import { portablePowers } from "../kernel/powers.ts";
 import type { PythonDefinition, RuntimeFile } from "./definition.ts";
-import { sortedByName, valuesOf } from "./support.ts";
+import { functionOf, supportWith } from "./support.ts";
 
 /** Files of Pyodide that travel as blobs. */
 const fileNames = ["pyodide.asm.wasm", "python_stdlib.zip"];
@@ -91,19 +90,13 @@ export class PythonRuntime {
 
   static async #open(): Promise<PythonRuntime> {
     const folder = pyodideFolder();
-    const [code, info, files, manyhands, runner, calls] = await Promise.all([
+    const [code, info, files, support] = await Promise.all([
       bundle(folder),
       readInfo(folder),
       Promise.all(fileNames.map((name) => named(join(folder, name), name))),
-      readFile(join(packageRoot, "python", "manyhands.py"), "utf8"),
-      readFile(new URL("./runner.py", import.meta.url), "utf8"),
-      readFile(new URL("./calls.py", import.meta.url), "utf8"),
+      supportWith("_manyhands_runner", "./runner.py"),
     ]);
-    return new PythonRuntime(code, info, files, {
-      manyhands: valuesOf(manyhands),
-      _manyhands_calls: calls,
-      _manyhands_runner: runner,
-    });
+    return new PythonRuntime(code, info, files, support);
   }
 
   /**
@@ -112,10 +105,11 @@ export class PythonRuntime {
    * @param available - wheels of the server, of which those come along that the program imports
    */
   async kernel(
-    { modules, module, function: name, spread, imports = [], wheels: given = [] }: PythonProgram,
+    program: PythonProgram,
     embedsFiles: boolean,
     available: readonly AvailableWheel[],
   ): Promise<PythonKernel> {
+    const { imports = [], wheels: given = [] } = program;
     const files: Record<string, RuntimeFile> = {};
     for (const { name: file, path, sha256, size } of this.#files)
       files[file] = embedsFiles ? { base64: await readFile(path, "base64") } : { sha256, size };
@@ -125,7 +119,7 @@ export class PythonRuntime {
       embedsFiles ? { file, base64: Buffer.from(await read()).toString("base64") } : { file, sha256, size },
     );
     const definition: PythonDefinition = {
-      program: { modules: sortedByName(modules), module, function: name, spread },
+      program: functionOf(program),
       wheels: [...given, ...(await Promise.all(wheels))],
       files,
       info: this.#info,

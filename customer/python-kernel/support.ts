@@ -1,10 +1,34 @@
-/** Modules by name, so that the same ones give the same kernel. */
-export function sortedByName(modules: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1)));
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { PythonProgram } from "../../shared/wire/python-program.ts";
+import { packageRoot } from "../../system/package-root.ts";
+import type { FunctionDefinition } from "./definition.ts";
+
+/** The Python module for customers. */
+export function pythonModule(): Promise<string> {
+  return readFile(join(packageRoot, "python", "manyhands.py"), "utf8");
+}
+
+/** A function with its modules in order, so that the same ones give the same kernel. */
+export function functionOf({
+  modules,
+  module,
+  function: name,
+  spread,
+}: PythonProgram): FunctionDefinition["program"] {
+  const sorted = Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { modules: Object.fromEntries(sorted), module, function: name, spread };
+}
+
+/** Modules around a function: those that each has, and a file of this folder under a name. */
+export async function supportWith(name: string, file: string): Promise<FunctionDefinition["support"]> {
+  const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), "utf8");
+  const [manyhands, calls, own] = await Promise.all([pythonModule(), read("./calls.py"), read(file)]);
+  return { manyhands: valuesOf(manyhands), _manyhands_calls: calls, [name]: own };
 }
 
 /** The part of manyhands.py about errors and values, for the Python of a kernel. */
-export function valuesOf(module: string): string {
+function valuesOf(module: string): string {
   const sections = module.split(/^# -{100,}\n(?=# )/m);
   const section = (title: string): string => {
     const found = sections.find((text) => text.startsWith(`# ${title}\n`));
