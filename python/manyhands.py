@@ -54,6 +54,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar, Union
 
 __version__ = "0.3.0"
 __all__ = [
+    "Command",
     "DataReference",
     "Hands",
     "Job",
@@ -234,8 +235,6 @@ class TaskFailedError(PlatformError):
 _INLINE_BYTES = 256 * 1024
 _BLOB_BYTES = 16 * 1024**3
 _KERNEL_BYTES = 32 * 1024**2
-#: Files of commands up to this size travel in the kernel.
-_EMBEDDED_BYTES = 1024**2
 _FRAME_BYTES = 16 * 1024**2
 _REFS_PER_TASK = 1024
 _OUTPUTS_PER_TASK = 1024
@@ -1479,8 +1478,8 @@ def _kernel_of(kernel: Any) -> tuple[str, str]:
 
 def _code_of(kernel: Any, on: str | None = None) -> tuple[_Code, str]:
     """As :func:`_kernel_of`, also for programs, commands and functions in Python."""
-    is_function = isinstance(kernel, _PythonFunction) or (callable(kernel) and not isinstance(kernel, os.PathLike))
-    if on is not None and not is_function:
+    is_function = callable(kernel) and not isinstance(kernel, os.PathLike)
+    if on is not None and not is_function and not isinstance(kernel, _PythonFunction):
         raise _bad("on= names the Python that computes a function in Python, and the kernel is none.")
     if isinstance(kernel, Command):
         return kernel, kernel.name
@@ -1488,7 +1487,7 @@ def _code_of(kernel: Any, on: str | None = None) -> tuple[_Code, str]:
         return _ProgramCode(kernel, "export default manyhandsKernel;\n"), kernel.name.removesuffix(".wasm")
     if isinstance(kernel, (_PythonFunction, _ProgramCode)):
         return kernel, kernel.name
-    if callable(kernel) and not isinstance(kernel, os.PathLike):
+    if is_function:
         function = _python_function(kernel, on)
         return function, function.name
     return _kernel_of(kernel)
@@ -1720,20 +1719,30 @@ def program(
         PlatformError: BAD_ARGUMENT
     """
     env, files = env or {}, files or {}
-    for what, texts in (("args", args), ("env", [*env, *env.values()]), ("files", files)):
+    output = _check_start("a program", {"args": args, "env": [*env, *env.values()], "files": files}, output, exit_codes)
+    time_ms = _PROGRAM_START if time is None else int(time.timestamp() * 1000)
+    return Program(source, args, env, stdin, files, output, exit_codes, time_ms)
+
+
+def _check_start(noun: str, lists: dict[str, Any], output: Any, exit_codes: Sequence[int]) -> Any:
+    """Refuses options of programs and commands that are none. Returns the output, with a list for a tuple of patterns.
+
+    Args:
+        lists: options that hold texts, by name
+    """
+    for what, texts in lists.items():
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-            raise _bad(f"{what} of a program holds something else than texts; write numbers as str(number).")
+            raise _bad(f"{what} of {noun} holds something else than texts; write numbers as str(number).")
     patterns = output.get("files") if isinstance(output, dict) and len(output) == 1 else None
     listed = [patterns] if isinstance(patterns, str) else patterns
     if isinstance(listed, tuple):
         listed, output = list(listed), {"files": list(listed)}
     is_listed = isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed)
     if output not in ("stdout", "bytes") and not is_listed:
-        raise _bad(f'output of a program is {output!r}; expected "stdout", "bytes" or {{"files": "*.tree"}}.')
+        raise _bad(f'output of {noun} is {output!r}; expected "stdout", "bytes" or {{"files": "*.tree"}}.')
     if not all(type(code) is int for code in exit_codes):
-        raise _bad(f"exit_codes of a program is {exit_codes!r}; expected whole numbers.")
-    time_ms = _PROGRAM_START if time is None else int(time.timestamp() * 1000)
-    return Program(source, args, env, stdin, files, output, exit_codes, time_ms)
+        raise _bad(f"exit_codes of {noun} is {exit_codes!r}; expected whole numbers.")
+    return output
 
 
 @dataclass(frozen=True)
@@ -1879,11 +1888,11 @@ class Command:
     """A program that is installed on clients, as a kernel; made by :func:`command`."""
 
     name: str
-    args: Sequence[str] = ()
-    stdin: Any = ""
-    files: dict[str, Any] | None = None
-    output: Any = "stdout"
-    exit_codes: Sequence[int] = (0,)
+    args: Sequence[str]
+    stdin: Any
+    files: dict[str, Any]
+    output: Any
+    exit_codes: Sequence[int]
 
     def request(self, put: Callable[[Any], DataReference]) -> tuple[dict[str, Any], dict[str, int]]:
         """The body that makes the kernel, and the blobs that each task names."""
@@ -1892,7 +1901,7 @@ class Command:
             "command": self.name,
             "args": list(self.args),
             "stdin": self.stdin if isinstance(self.stdin, str) else contents.of(self.stdin),
-            "files": {path: contents.of(source) for path, source in (self.files or {}).items()},
+            "files": {path: contents.of(source) for path, source in self.files.items()},
             "output": self.output,
             "exitCodes": list(self.exit_codes),
         }
@@ -1918,8 +1927,17 @@ def command(
         files: files of every task by path: paths of this machine, bytes, or data references
         output: ``"stdout"`` (text), ``"bytes"``, or ``{"files": "*.tree"}``: a dict of the files whose paths match
         exit_codes: those that are no failure
+
+    Raises:
+        PlatformError: BAD_ARGUMENT
     """
+    files = files or {}
+    output = _check_start("a command", {"args": args, "files": files}, output, exit_codes)
     return Command(name, args, stdin, files, output, exit_codes)
+
+
+#: A kernel as customers give it.
+_Kernel = Union[str, "os.PathLike[str]", Program, Command, Callable[..., Any]]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -4323,7 +4341,7 @@ class Hands:
 
     def map(
         self,
-        kernel: str | os.PathLike[str] | Program | Callable[..., Any],
+        kernel: _Kernel,
         inputs: Iterable[Any] | Outputs,
         *,
         name: str | None = None,
@@ -4358,8 +4376,9 @@ class Hands:
 
         Args:
             kernel: a function of ``(input)`` or ``(input, ctx)``, which runs in Python as ``docs/python.md`` says; a
-                :func:`program`; or the text of a JavaScript function of ``(input, ctx)``, or the path of a module whose default export
-                is one (a ``Path``, or a text that ends in ``.js`` or ``.mjs``); it may import ``.wasm`` files beside it
+                :func:`program` or :func:`command`; or the text of a JavaScript function of ``(input, ctx)``, or the path
+                of a module whose default export is one (a ``Path``, or a text that ends in ``.js`` or ``.mjs``); it may
+                import ``.wasm`` files beside it
             inputs: one input a task; ``docs/values.md`` and ``docs/python.md`` say what can be one. Or the ``outputs()`` of
                 a job, each of which the server passes on when it is accepted, to the task of the same index
             name: of the job; else that of its kernel
@@ -4408,7 +4427,7 @@ class Hands:
         if isinstance(source, _PythonFunction):
             source = replace(source, wheels=tuple(wheels))
         if (check or compare == "kernel") and not isinstance(kernel, _ProgramCode) and not isinstance(source, str):
-            what = "a program" if isinstance(source, _ProgramCode) else "a function in Python"
+            what = "a function in Python" if isinstance(source, _PythonFunction) else "a program"
             raise _bad(f'check=True and compare="kernel" are functions of a kernel module, and the kernel is {what}.')
         if isinstance(inputs, Outputs) and window is not None:
             raise _bad("window is for inputs that this program sends, and these are the outputs of a job.")
@@ -4452,9 +4471,7 @@ class Hands:
             job.on_progress(on_progress)
         return job
 
-    def starmap(
-        self, kernel: str | os.PathLike[str] | Program | Callable[..., Any], inputs: Iterable[Sequence[Any]] | Outputs, **options: Any
-    ) -> Job:
+    def starmap(self, kernel: _Kernel, inputs: Iterable[Sequence[Any]] | Outputs, **options: Any) -> Job:
         """As :meth:`map`, for a kernel of several arguments: each input is the list or tuple of a task's arguments.
 
         The last parameter of the kernel is ``ctx``, behind the arguments: ``starmap("(a, b) => a + b", zip(a, b))``.
@@ -4470,7 +4487,7 @@ class Hands:
 
     def reduce(
         self,
-        kernel: str | os.PathLike[str] | Program | Callable[..., Any],
+        kernel: str | os.PathLike[str] | Program,
         inputs: Iterable[Any] | Outputs,
         *,
         combine: str | os.PathLike[str] | None = None,
@@ -4525,7 +4542,7 @@ class Hands:
         first = self.map(folding, given, **{**options, "name": name, **own})
         return Reduction(first, combining, fan_in, options, name, count)
 
-    def submit(self, kernel: str | os.PathLike[str] | Program | Callable[..., Any], *args: Any) -> concurrent.futures.Future[Any]:
+    def submit(self, kernel: _Kernel, *args: Any) -> concurrent.futures.Future[Any]:
         """Computes one task, ``kernel(...args, ctx)``, and returns the future of its output.
 
         Tasks of one kernel that are submitted while others are unfinished, or within a second, share a job; options of
@@ -4629,11 +4646,13 @@ class Hands:
         def put(data: memoryview) -> DataReference:
             return _put_bytes(self._http, data, stop)
 
+        command_name = _command_of(source)
+        if command_name is not None:
+            options = {**options, "requires": {**(options["requires"] or {}), "command": command_name}}
         if isinstance(source, Command):
             body, job._refs = source.request(put)
             made = self._http.ask("POST", "api/kernels/command", body, stop=stop)
-            requires = {**(options["requires"] or {}), "command": source.name}
-            return self._post_job(made["sha256"], {**options, "requires": requires}, after, stop)
+            return self._post_job(made["sha256"], options, after, stop)
         if isinstance(source, _ProgramCode):
             memory = _memory_bytes(options["memoryMb"])
             definition, job._refs = source.program._definition(memory, job._source is None, put)
@@ -4644,8 +4663,6 @@ class Hands:
             made = self._http.ask("POST", "api/kernels/python", told, stop=stop)
             check(made)
             job._refs = {ref["sha256"]: ref["size"] for ref in made["refs"]}
-            if source.on is not None:
-                options = {**options, "requires": {**(options["requires"] or {}), "command": source.on}}
             return self._post_job(made["sha256"], options, after, stop)
         data = source.encode()
         if len(data) > _KERNEL_BYTES:
@@ -4726,6 +4743,13 @@ class Hands:
         done: concurrent.futures.Future[Any] = concurrent.futures.Future()
         done.set_result(task(*args))
         return done
+
+
+def _command_of(source: _Code) -> str | None:
+    """The command that a kernel runs."""
+    if isinstance(source, Command):
+        return source.name
+    return source.on if isinstance(source, _PythonFunction) else None
 
 
 def _memory_bytes(memory_mb: int | None) -> int:

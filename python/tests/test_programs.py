@@ -114,13 +114,17 @@ class Refusals(LiveTest):
         for settings, message in (
             ({"args": "-nt"}, "args"),
             ({"args": ["-n", 3]}, r"str\(number\)"),
-            ({"env": {"N": 3}}, "env"),
             ({"output": "text"}, 'expected "stdout"'),
             ({"output": {"files": []}}, "expected"),
             ({"exit_codes": ["0"]}, "exit_codes"),
         ):
             with self.subTest(message):
                 self.refused("BAD_ARGUMENT", message, lambda: manyhands.program(module(), **settings))
+                self.refused("BAD_ARGUMENT", message, lambda: manyhands.command("blastp", **settings))
+        self.refused("BAD_ARGUMENT", "env", lambda: manyhands.program(module(), env={"N": 3}))
+        self.refused(
+            "BAD_ARGUMENT", "the kernel is a program", lambda: self.hands.map(manyhands.command("blastp"), [0], check=True)
+        )
 
     def test_the_smallest_program_runs(self):
         self.assertEqual(self.hands.map(manyhands.program(module()), [0]).gather(60), [""])
