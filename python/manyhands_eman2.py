@@ -104,16 +104,14 @@ async def _execute(given: dict[str, Any], ctx: Any) -> Any:
     task = load(ctx.path(given["task"]))
     for key, place in places.items():
         task.data[key] = ["cache", place, *list(task.data[key])[2:]]
-    if given["folder"] is not None and os.path.isdir(given["folder"]):
-        home = os.getcwd()
+    home = os.getcwd()
+    # Programs name other files by their places in the folder that the customer works in, where clients have it too.
+    if os.path.isdir(given["folder"]):
         os.chdir(given["folder"])
-    else:
-        home = None
     try:
         result = pickle.dumps(task.execute(lambda *_: True), 4)
     finally:
-        if home is not None:
-            os.chdir(home)
+        os.chdir(home)
     return result if len(result) <= given["inline"] else await ctx.put(result)
 
 
