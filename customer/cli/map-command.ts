@@ -173,6 +173,12 @@ async function map(words: readonly string[], flags: MapFlags, connectTo: Connect
       "BAD_OPTION",
       `Give one kernel module, --wasi with a program, or --command; ${words.length} words were given.`,
     );
+  if (flags.on !== undefined && (program || flags.combine))
+    throw new PlatformError(
+      "BAD_OPTION",
+      "--on belongs to a function in Python such as model.py:f; --wasi, --command and --combine do not go with it.",
+    );
+  const own = flags.on === undefined ? undefined : python(kernel, { on: flags.on });
   const given = await inputsOf(flags);
   // The output file is opened before any task is computed, because results that cannot be written are worth nothing.
   const output = flags.detach ? undefined : await openOutput(flags.out);
@@ -201,7 +207,6 @@ async function map(words: readonly string[], flags: MapFlags, connectTo: Connect
         view.stop();
       }
     }
-    const own = flags.on === undefined ? undefined : python(kernel, { on: flags.on });
     const job = program
       ? hands.map(program, inputs as Inputs<ProgramInput>, options)
       : own

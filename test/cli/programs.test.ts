@@ -107,6 +107,14 @@ describe.skipIf(!isLinux)(`manyhands map --command${unlessLinux}`, () => {
     expect((await map("--command", "sort", "--env", "A=b", "--range", "0:1")).err).toContain(
       "--env do not go",
     );
+    for (const others of [
+      ["--command", "sort"],
+      ["--combine", "a.ts"],
+    ]) {
+      const { code, err } = await map(...others, "--on", "python3", "--range", "0:1");
+      expect(err).toContain("--on belongs to a function in Python");
+      expect(code).toBe(2);
+    }
     expect((await map("--command", "so/rt", "--range", "0:1")).err).toContain("name of a command");
   });
 });
