@@ -105,7 +105,7 @@ function refusalOf(path: string): string | undefined {
     const found = statSync(path);
     if (!found.isFile()) return "is no file";
     accessSync(path, constants.X_OK);
-    // The owner named this program, not what somebody else puts in its place.
+    // A file that everybody may write may be another program by now than the owner named.
     if ((found.mode & 0o002) !== 0) return "may be written by everybody";
     return undefined;
   } catch (error) {

@@ -29,21 +29,16 @@ const networkSettings = ["ca-certificates", "hosts", "pki", "resolv.conf", "ssl"
 /** Place of the private directory for an isolated command. */
 export const isolatedWork = "/work";
 
-let reason: string | undefined;
-let isTried = false;
-
 /** Reason why commands cannot be isolated on this machine; undefined where bubblewrap isolates them. */
 export function isolationLacks(): string | undefined {
-  if (isTried) return reason;
-  isTried = true;
-  if (process.platform !== "linux") return (reason = "bubblewrap is for Linux only");
+  if (process.platform !== "linux") return "bubblewrap is for Linux only";
   const tried = spawnSync("bwrap", ["--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true"], {
     encoding: "utf8",
     timeout: 10_000,
   });
-  if (tried.error) reason = "bubblewrap (bwrap) is not installed";
-  else if (tried.status !== 0) reason = `bubblewrap does not work here: ${tried.stderr.trim().slice(0, 200)}`;
-  return reason;
+  if (tried.error) return "bubblewrap (bwrap) is not installed";
+  if (tried.status === 0) return undefined;
+  return `bubblewrap does not work here: ${tried.stderr.trim().slice(0, 200)}`;
 }
 
 /**
