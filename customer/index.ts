@@ -35,7 +35,7 @@ export {
 export { command, type Command, type CommandOptions, type CommandOutputOf } from "./kernel/command.ts";
 export { program, type Program, type ProgramOptions, type ProgramOutputOf } from "./kernel/program.ts";
 export type { ProgramInput, ProgramSource, ProgramValue } from "./kernel/program-kernel.ts";
-export type { ProgramOutput } from "./wasi/kernel.ts";
+export type { ProgramOutput } from "./wasi/outcome.ts";
 export { python, type PythonFunction, type PythonOptions } from "./python-kernel/python-function.ts";
 export { TaskError, TaskFailedError } from "./task-error.ts";
 export { DataReference } from "../shared/data-reference.ts";

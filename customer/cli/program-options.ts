@@ -4,7 +4,7 @@ import type { Value } from "../../shared/wire/codec.ts";
 import { command } from "../kernel/command.ts";
 import type { ProgramKernel } from "../kernel/program-kernel.ts";
 import { program } from "../kernel/program.ts";
-import type { ProgramOutput } from "../wasi/kernel.ts";
+import type { ProgramOutput } from "../wasi/outcome.ts";
 
 export interface ProgramFlags {
   readonly wasi?: string;

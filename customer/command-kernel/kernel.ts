@@ -1,7 +1,7 @@
 import type { CommandKernel } from "../../shared/wire/command-kernel.ts";
 import type { CommandFile, CommandResult, KernelContext } from "../../shared/wire/kernel.ts";
-import { matches } from "../../shared/path-pattern.ts";
-import { InputValues, onlyName, referenceTo } from "../wasi/arguments.ts";
+import { fileOf, InputValues } from "../wasi/arguments.ts";
+import { checkMatches, patternsOf, saidIn } from "../wasi/outcome.ts";
 
 /** The kernel of a command: it fills in the arguments of a task, and has the client run the command. */
 export function commandKernel(
@@ -9,13 +9,13 @@ export function commandKernel(
 ): (input: unknown, ctx: KernelContext) => Promise<unknown> {
   const { command, args, stdin, output, exitCodes } = definition;
   const fixed = Object.fromEntries(
-    Object.entries(definition.files).map(([path, content]) => [path, contentOf(content)]),
+    Object.entries(definition.files).map(([path, content]) => [path, fileOf(content)]),
   );
-  const patterns = typeof output === "string" ? [] : [output.files].flat();
+  const patterns = patternsOf(output);
   return async (input, ctx) => {
     const values = new InputValues(input);
     const filled = args.map((argument) => expanded(argument, values));
-    const given = typeof stdin === "string" ? stdinOf(stdin, values) : contentOf(stdin);
+    const given = typeof stdin === "string" ? values.stdin(stdin) : fileOf(stdin);
     const files: Record<string, CommandFile> = { ...fixed };
     for (const [path, value] of values.files) {
       if (Object.hasOwn(files, path))
@@ -28,13 +28,12 @@ export function commandKernel(
     if (end.stderr.trim() !== "") ctx.log(end.stderr);
     if (output === "bytes") return end.stdout;
     if (output === "stdout") return new TextDecoder().decode(end.stdout);
-    const missing = patterns.find(
-      (pattern) => !Object.keys(end.files).some((path) => matches(path, pattern)),
-    );
-    if (missing === undefined) return end.files;
-    throw new Error(
-      `${command} left no file ${missing}. Its files are ${end.left.join(", ") || "none"}. ${told(end)}`,
-    );
+    checkMatches(command, patterns, {
+      found: Object.keys(end.files),
+      left: end.left,
+      errors: end.stderr,
+    });
+    return end.files;
   };
 }
 
@@ -48,27 +47,10 @@ function expanded(template: string, values: InputValues): string {
   return text;
 }
 
-function stdinOf(template: string, values: InputValues): CommandFile {
-  const name = onlyName(template);
-  return name === undefined ? new TextEncoder().encode(values.expand(template)) : values.bytes(name);
-}
-
-function contentOf(
-  content: { readonly base64: string } | { readonly sha256: string; readonly size: number },
-): CommandFile {
-  if ("sha256" in content) return referenceTo(content.sha256, content.size);
-  return Uint8Array.from(atob(content.base64), (byte) => byte.charCodeAt(0));
-}
-
 function failureOf(command: string, end: CommandResult): string {
   const how =
     end.signal === undefined
       ? `ended with exit code ${end.exitCode}`
       : `was ended by the signal ${end.signal}`;
-  return `${command} ${how}. ${told(end)}`;
-}
-
-function told({ stderr }: CommandResult): string {
-  const said = stderr.trim();
-  return said === "" ? "It wrote nothing to standard error." : `Standard error:\n${said}`;
+  return `${command} ${how}. ${saidIn(end.stderr)}`;
 }

@@ -3,7 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { DataReference } from "../../shared/data-reference.ts";
 import { commandKernelSchema } from "../../shared/wire/command-kernel.ts";
 import type { CommandFile } from "../../shared/wire/kernel.ts";
-import type { ProgramOutput } from "../wasi/kernel.ts";
+import type { ProgramOutput } from "../wasi/outcome.ts";
 import { commandCode } from "./program-code.ts";
 import {
   Contents,

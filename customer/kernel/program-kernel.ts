@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { DataReference, type BlobName } from "../../shared/data-reference.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { Content, ProgramOutput } from "../wasi/kernel.ts";
+import type { Content } from "../wasi/arguments.ts";
+import type { ProgramOutput } from "../wasi/outcome.ts";
 import type { KernelModule } from "./kernel-source.ts";
 import type { ProgramCode } from "./program-code.ts";
 

@@ -3,8 +3,16 @@ import type { DataReference } from "../../shared/data-reference.ts";
 /** A registered symbol, so that this code, a part of kernels, needs no copy of the class. */
 const referenceBrand = Symbol.for("manyhands.DataReference");
 
-/** Content of a file of an input. */
+/** Bytes that travel in the kernel, or as a blob of every task. */
+export type Content = { readonly base64: string } | { readonly sha256: string; readonly size: number };
+
+/** Content of a file of a task. */
 export type FileValue = Uint8Array | DataReference;
+
+export function fileOf(content: Content): FileValue {
+  if ("sha256" in content) return referenceTo(content.sha256, content.size);
+  return Uint8Array.from(atob(content.base64), (byte) => byte.charCodeAt(0));
+}
 
 /** The values of a task's input by name, and the files that they become. */
 export class InputValues {
@@ -37,6 +45,12 @@ export class InputValues {
     return this.files.get(name) ?? new TextEncoder().encode(this.#text(name));
   }
 
+  /** Standard input: the content of the value for which a placeholder alone stands, or an expanded text. */
+  stdin(template: string): FileValue {
+    const name = /^\{([\w.-]+)(?::file)?\}$/.exec(template)?.[1];
+    return name === undefined ? new TextEncoder().encode(this.expand(template)) : this.bytes(name);
+  }
+
   #text(name: string): string {
     const value = this.#value(name);
     if (typeof value === "string") return value;
@@ -55,11 +69,6 @@ export class InputValues {
 }
 
 const placeholder = /\{\{|\}\}|\{([\w.-]+)(:file)?\}/g;
-
-/** The name in a template that consists of one placeholder. */
-export function onlyName(template: string): string | undefined {
-  return /^\{([\w.-]+)(?::file)?\}$/.exec(template)?.[1];
-}
 
 function isFile(value: unknown): value is ArrayBufferView | DataReference {
   return ArrayBuffer.isView(value) || isReference(value);

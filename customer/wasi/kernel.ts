@@ -1,17 +1,12 @@
 import type { DataReference } from "../../shared/data-reference.ts";
 import { matches } from "../../shared/path-pattern.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
-import { InputValues, isReference, onlyName, referenceTo, type FileValue } from "./arguments.ts";
+import { fileOf, InputValues, isReference, referenceTo, type Content, type FileValue } from "./arguments.ts";
 import { LazyContent } from "./lazy-content.ts";
 import { withMemoryLimit } from "./memory-limit.ts";
+import { checkMatches, patternsOf, saidIn, type ProgramOutput } from "./outcome.ts";
 import { canWait, runProgram, type ProgramEnd, type ProgramFile } from "./run-program.ts";
 import { WebAssembly, type Module } from "./web-assembly.ts";
-
-/** Bytes that travel in the kernel, or as a blob of every task. */
-export type Content = { readonly base64: string } | { readonly sha256: string; readonly size: number };
-
-/** Result of a task: standard output as text or bytes, or files by pattern. */
-export type ProgramOutput = "stdout" | "bytes" | { readonly files: string | readonly string[] };
 
 /** A program as its kernel has it. */
 export interface ProgramDefinition {
@@ -56,12 +51,14 @@ type ReadReference = (reference: DataReference) => Promise<Uint8Array>;
 
 async function prepare(definition: ProgramDefinition, read: ReadReference): Promise<Prepared> {
   const { stdin, memoryBytes } = definition;
-  const bytes = withMemoryLimit(await wholeContentOf(definition.module, read), memoryBytes);
-  const module = await WebAssembly.compile(bytes);
+  const program = fileOf(definition.module);
+  const bytes = isReference(program) ? await read(program) : program;
+  const module = await WebAssembly.compile(withMemoryLimit(bytes, memoryBytes));
   const files: ProgramFile[] = [];
   for (const [path, content] of Object.entries(definition.files))
-    files.push({ path, bytes: await contentOf(content, read), isShared: true });
-  return { module, files, stdin: typeof stdin === "string" ? undefined : await contentOf(stdin, read) };
+    files.push({ path, bytes: await bytesOf(fileOf(content), read), isShared: true });
+  const given = typeof stdin === "string" ? undefined : await bytesOf(fileOf(stdin), read);
+  return { module, files, stdin: given };
 }
 
 async function compute(
@@ -76,7 +73,7 @@ async function compute(
   const environment = Object.fromEntries(
     Object.entries(env).map(([variable, value]) => [variable, values.expand(value)]),
   );
-  const given = prepared.stdin ?? (await stdinOf(stdin as string, values, read));
+  const given = prepared.stdin ?? (await bytesOf(values.stdin(stdin as string), read));
   const files = [...prepared.files];
   for (const [path, value] of values.files) {
     if (files.some((file) => file.path === path))
@@ -97,16 +94,6 @@ async function compute(
   return outputOf(name, output, end);
 }
 
-async function stdinOf(
-  template: string,
-  values: InputValues,
-  read: ReadReference,
-): Promise<Uint8Array | LazyContent> {
-  const name = onlyName(template);
-  if (name !== undefined) return bytesOf(values.bytes(name), read);
-  return new TextEncoder().encode(values.expand(template));
-}
-
 async function bytesOf(value: FileValue, read: ReadReference): Promise<Uint8Array | LazyContent> {
   if (!isReference(value)) return value;
   if (!canWait || value.length <= lazyBytes) return read(value);
@@ -116,34 +103,19 @@ async function bytesOf(value: FileValue, read: ReadReference): Promise<Uint8Arra
   );
 }
 
-async function contentOf(content: Content, read: ReadReference): Promise<Uint8Array | LazyContent> {
-  if ("base64" in content) return wholeContentOf(content, read);
-  return bytesOf(referenceTo(content.sha256, content.size), read);
-}
-
-async function wholeContentOf(content: Content, read: ReadReference): Promise<Uint8Array> {
-  if ("base64" in content) return Uint8Array.from(atob(content.base64), (byte) => byte.charCodeAt(0));
-  return read(referenceTo(content.sha256, content.size));
-}
-
 function failureOf(name: string, { exitCode, trap, errors }: ProgramEnd): string {
   const how = trap ? `was stopped by an error: ${trap.message}` : `ended with exit code ${exitCode}`;
-  const said = errors.trim();
-  return `${name} ${how}. ${said === "" ? "It wrote nothing to standard error." : `Standard error:\n${said}`}`;
+  return `${name} ${how}. ${saidIn(errors)}`;
 }
 
 async function outputOf(name: string, output: ProgramOutput, end: ProgramEnd): Promise<unknown> {
   if (output === "bytes") return end.output.slice();
   if (output === "stdout") return new TextDecoder().decode(end.output);
-  const patterns = typeof output.files === "string" ? [output.files] : output.files;
-  const found = end.files().filter(([path]) => patterns.some((pattern) => matches(path, pattern)));
-  const missing = patterns.find((pattern) => !found.some(([path]) => matches(path, pattern)));
-  if (missing === undefined) {
-    const contents = found.map(async ([path, content]) => [path, (await content()).slice()] as const);
-    return Object.fromEntries(await Promise.all(contents));
-  }
-  const left = end.files().map(([path]) => path);
-  throw new Error(
-    `${name} left no file ${missing}. Its files are ${left.slice(0, 20).join(", ") || "none"}. Standard error:\n${end.errors.trim()}`,
-  );
+  const patterns = patternsOf(output);
+  const files = end.files();
+  const left = files.map(([path]) => path);
+  checkMatches(name, patterns, { found: left, left, errors: end.errors });
+  const found = files.filter(([path]) => patterns.some((pattern) => matches(path, pattern)));
+  const contents = found.map(async ([path, content]) => [path, (await content()).slice()] as const);
+  return Object.fromEntries(await Promise.all(contents));
 }
