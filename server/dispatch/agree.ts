@@ -47,8 +47,9 @@ function isNear(a: number, b: number, { abs = 0, rel = 0, norm = 0 }: Tolerance,
 function largestOf(array: ArrayLike<unknown>, least = 0): number {
   let largest = least;
   for (let at = 0; at < array.length; at++) {
-    const size = Math.abs(array[at] as number);
-    if (typeof array[at] === "number" && size > largest && size < Infinity) largest = size;
+    const value = array[at];
+    const size = typeof value === "number" ? Math.abs(value) : 0;
+    if (size > largest && size < Infinity) largest = size;
   }
   return largest;
 }

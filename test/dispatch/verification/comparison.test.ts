@@ -36,6 +36,19 @@ describe("[VERIFY-7] a comparator", () => {
       }
   });
 
+  test("leaves integers of 64 bits and objects beside numbers as they are", async () => {
+    const output = (error: number): Value => [
+      { valueOf: "name", ids: BigInt64Array.of(1n, -(2n ** 60n)) },
+      [1000, error],
+    ];
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(10, { compare: { norm: 1e-3 } });
+    await world.work(world.stranger(() => output(0.5)));
+    world.trusted(() => output(0));
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ done: 10, statement: { wrong: 0 } });
+  });
+
   test("of the kernel module is called by a trusted client", async () => {
     const world = await VerificationWorld.open({ auditors: true });
     const job = await world.job(30, { compare: "kernel" });
