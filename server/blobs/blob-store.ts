@@ -73,13 +73,8 @@ export class BlobStore {
     const verification = new Verification(backend, locks, clock, onDamage);
     this.#parts = { backend, store, locks, verification, clock, keepMs };
     this.#uses = new BlobUses(this.#parts);
-    this.#uploads = new Uploads(
-      this.#parts,
-      this.#uses,
-      quotaBytes,
-      async () => (await this.collect()).removed,
-    );
     this.#collection = new Collection(this.#parts, this.#uses, collectAlone);
+    this.#uploads = new Uploads(this.#parts, this.#uses, this.#collection, quotaBytes);
     this.#digests = new ChunkDigests(backend);
   }
 

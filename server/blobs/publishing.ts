@@ -17,17 +17,14 @@ export class Publishing {
 
   /** Makes the upload the blob, and its sender an owner; it is on disk and recorded when this resolves. */
   publish(file: IncomingFile, owner: BlobOwner): Promise<BlobName & { created: boolean }> {
-    const { backend, locks } = this.#parts;
-    return locks.run(file.sha256, () => this.#publish(file, backend.received(file), owner));
+    return this.#parts.locks.run(file.sha256, () => this.#publish(file, owner));
   }
 
   /** Under the blob's lock. */
-  async #publish(
-    { sha256 }: IncomingFile,
-    received: ReceivedBlob,
-    owner: BlobOwner,
-  ): Promise<BlobName & { created: boolean }> {
+  async #publish(file: IncomingFile, owner: BlobOwner): Promise<BlobName & { created: boolean }> {
     const { backend, store, verification } = this.#parts;
+    const { sha256 } = file;
+    const received = backend.received(file);
     const name = { sha256, size: received.size };
     try {
       const isThere = (await backend.find(sha256)) !== undefined;

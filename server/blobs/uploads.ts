@@ -3,6 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BlobOwner } from "../store/store.ts";
+import type { Collection } from "./collection.ts";
 import { EndedEarly, type ByteSource } from "./each-chunk.ts";
 import { blobError } from "./failure.ts";
 import { blobTooLarge } from "./incoming-file.ts";
@@ -54,16 +55,16 @@ export class Uploads {
   readonly #publishing: Publishing;
   readonly #partials: PartialUploads;
   readonly #quota: Quota;
-  readonly #removeUnused: () => Promise<number>;
+  /** Makes room for uploads. */
+  readonly #collection: Collection;
 
-  /** @param removeUnused - removes blobs that no job refers to, and returns how many */
-  constructor(parts: BlobParts, uses: BlobUses, quotaBytes: number, removeUnused: () => Promise<number>) {
+  constructor(parts: BlobParts, uses: BlobUses, collection: Collection, quotaBytes: number) {
     this.#parts = parts;
     this.#uses = uses;
     this.#publishing = new Publishing(parts, uses);
     this.#partials = new PartialUploads(parts.clock);
     this.#quota = new Quota(quotaBytes);
-    this.#removeUnused = removeUnused;
+    this.#collection = collection;
   }
 
   /** Takes a whole upload. */
@@ -209,7 +210,7 @@ export class Uploads {
     try {
       this.#quota.reserve(bytes, (await store.blobUsage()).bytes);
     } catch (full) {
-      if ((await this.#partials.collect(true)) + (await this.#removeUnused()) === 0) throw full;
+      if ((await this.#partials.collect(true)) + (await this.#collection.run()).removed === 0) throw full;
       this.#quota.reserve(bytes, (await store.blobUsage()).bytes);
     }
   }
