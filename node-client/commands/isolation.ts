@@ -32,7 +32,9 @@ export const isolatedWork = "/work";
 /** Reason why commands cannot be isolated on this machine; undefined where bubblewrap isolates them. */
 export function isolationLacks(): string | undefined {
   if (process.platform !== "linux") return "bubblewrap is for Linux only";
-  const tried = spawnSync("bwrap", ["--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true"], {
+  // Containers and units of systemd that cover parts of /proc permit namespaces, and no other /proc.
+  const view = ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"];
+  const tried = spawnSync("bwrap", ["--unshare-all", "--die-with-parent", ...view, "true"], {
     encoding: "utf8",
     timeout: 10_000,
   });

@@ -20,7 +20,8 @@ import { LivePlatform } from "./live-platform.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-const hasBubblewrap = spawnSync("bwrap", ["--unshare-all", "--ro-bind", "/", "/", "true"]).status === 0;
+const view = ["--ro-bind", "/", "/", "--proc", "/proc"];
+const hasBubblewrap = spawnSync("bwrap", ["--unshare-all", ...view, "true"]).status === 0;
 const withoutBubblewrap = skipped(!hasBubblewrap, "bubblewrap is not installed, or does not work");
 const hasFasttree = spawnSync("fasttree", ["-help"]).error === undefined;
 const withoutFasttree = skipped(!hasFasttree, "fasttree is not installed");
