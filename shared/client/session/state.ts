@@ -31,7 +31,7 @@ export interface SessionOptions {
 interface Credit {
   readonly tasks: number;
   readonly slots: number;
-  /** Credit that the server was told last. */
+  /** WebGPU of the client, as the server was told last. */
   readonly webgpu: boolean;
 }
 
