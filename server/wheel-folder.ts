@@ -24,8 +24,13 @@ export class WheelFolder {
   async list(): Promise<StoredWheel[]> {
     const files = await readdir(this.#folder).catch(() => []);
     const found = files.filter((file) => file.endsWith(".whl")).toSorted();
-    const read = await Promise.all(found.map((file) => this.#open(file).catch(() => undefined)));
-    return read.filter((wheel) => wheel !== undefined);
+    const wheels: StoredWheel[] = [];
+    // One wheel at a time is in memory: all of a release of Pyodide have hundreds of MB.
+    for (const file of found) {
+      const wheel = await this.#open(file).catch(() => undefined);
+      if (wheel) wheels.push(wheel);
+    }
+    return wheels;
   }
 
   /**
