@@ -73,7 +73,7 @@ function refusalOf(command: string, issue: v.BaseIssue<unknown>): PlatformError 
  *
  * @example
  * const search = command("blastp", { args: ["-query", "{input}", "-db", "/data/swissprot"] });
- * const hits = await hands.map(search, proteins.map((path) => hands.put(path)));
+ * const hits = await hands.map(search, await Promise.all(proteins.map((path) => hands.put(path))));
  */
 export function command<const Output extends ProgramOutput = "stdout">(
   name: string,

@@ -86,7 +86,7 @@ export class Program<Output> extends ProgramKernel<Output> {
  *
  * @example
  * const fasttree = program("fasttree.wasm", { args: ["-nt", "{input}"] });
- * const trees = await hands.map(fasttree, alignments.map((path) => hands.put(path)));
+ * const trees = await hands.map(fasttree, await Promise.all(alignments.map((path) => hands.put(path))));
  *
  * @param source - path or URL of the `.wasm` file, its bytes, or a data reference to them
  */
