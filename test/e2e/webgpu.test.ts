@@ -2,9 +2,10 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser, Page } from "puppeteer";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { readClients, readJob, readResults, submitJob } from "../support/jobs.ts";
+import { openPage, untilText } from "../support/pages.ts";
 import { root, until } from "../support/processes.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { multiplies, softwareGraphics } from "../support/webgpu.ts";
@@ -16,20 +17,9 @@ const products = inputs.map(({ numbers, factor }) => numbers.map((number) => num
 const starClusters =
   /^speed 1\.0: half of the stars within 0\.7\d at the start, 0\.7\d at the end\nspeed 0\.5: [^\n]* 0\.4\d at the end\nenergy conserved within 0\.1 %\n$/;
 
-/** The volunteer page in a profile of its own, and thus another client. */
-async function openPage(browser: Browser, server: TestServer, query = "", language = "en"): Promise<Page> {
-  const context = await browser.createBrowserContext();
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  await page.evaluateOnNewDocument(
-    `Object.defineProperty(navigator, "language", { get: () => ${JSON.stringify(language)} })`,
-  );
-  await page.goto(`http://localhost:${server.port}/?auto=1&slots=1${query}`);
-  return page;
-}
-
-const untilText = (page: Page, text: RegExp): Promise<unknown> =>
-  page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
+/** The volunteer page, which is another client each time. */
+const open = (browser: Browser, server: TestServer, query = "", language?: string): Promise<Page> =>
+  openPage(browser, `http://localhost:${server.port}/?auto=1&slots=1${query}`, language);
 
 const hasWebGpu = async (server: TestServer, count = 1): Promise<boolean> =>
   (await readClients(server)).filter(({ webgpu }) => webgpu).length === count;
@@ -58,8 +48,8 @@ describe("pages with WebGPU", () => {
   test("[GPU-2] [GPU-4] a volunteer's results are computed on the graphics processor, audited and accepted, although the bits differ", async () => {
     const server = await startTestServer();
     const { token } = await server.api("POST", "/api/tokens", { role: "client", name: "lab" });
-    await openPage(browser, server, `&invite=${String(token)}`);
-    await openPage(browser, server);
+    await open(browser, server, `&invite=${String(token)}`);
+    await open(browser, server);
     await until(() => hasWebGpu(server, 2));
     // A graphics processor may round otherwise. A task takes 200 ms, so that the volunteer computes some before the trusted page has them all.
     const source = multiplies.replace(
@@ -86,7 +76,7 @@ describe("pages with WebGPU", () => {
   test("[GPU-1] the example of star clusters conserves energy there", async () => {
     const server = await startTestServer();
     const { token } = await server.api("POST", "/api/tokens", { role: "client", name: "lab" });
-    await openPage(browser, server, `&invite=${String(token)}`);
+    await open(browser, server, `&invite=${String(token)}`);
     const example = join(root, "examples", "14-n-body.ts");
     const env = { ...process.env, MANYHANDS_SERVER: server.url, MANYHANDS_TOKEN: server.token };
     const { stdout } = await promisify(execFile)(process.execPath, [example, "--webgpu"], { env });
@@ -96,7 +86,7 @@ describe("pages with WebGPU", () => {
 
   test("[GPU-3] a task whose device is lost is computed again, and the page goes on", async () => {
     const server = await startTestServer();
-    const page = await openPage(browser, server);
+    const page = await open(browser, server);
     await until(() => hasWebGpu(server));
     const source = `export default async (_, ctx) => {
       if (ctx.attempt > 1) return (await navigator.gpu.requestAdapter()) !== null;
@@ -128,7 +118,7 @@ describe("pages without WebGPU get no task that needs it, and say why", () => {
   test("[GPU-2] where there is no graphics processor, in English and German", async () => {
     const server = await startTestServer({ heartbeatMs: 300 });
     const id = await submitJob(server, multiplies, inputs, { requires: { webgpu: true } });
-    const [english, german] = [await openPage(browser, server), await openPage(browser, server, "", "de")];
+    const [english, german] = [await open(browser, server), await open(browser, server, "", "de")];
     await untilText(english, /This browser has none for them: there is none, its driver is too old/);
     await untilText(german, /Dieser Browser hat keinen für sie: Es gibt keinen, sein Treiber ist zu alt/);
     expect(await hasWebGpu(server, 0)).toBe(true);
@@ -138,9 +128,7 @@ describe("pages without WebGPU get no task that needs it, and say why", () => {
   test("[GPU-2] on plain HTTP, which is no secure context", async () => {
     const server = await startTestServer({ heartbeatMs: 300 });
     await submitJob(server, multiplies, inputs, { requires: { webgpu: true } });
-    const page = await browser.newPage();
-    onTestFinished(() => page.close());
-    await page.goto(`http://${labHost}:${server.port}/?auto=1`);
+    const page = await openPage(browser, `http://${labHost}:${server.port}/?auto=1`);
     await untilText(page, /which browsers give to pages on https:\/\/ and localhost only/);
   });
 });

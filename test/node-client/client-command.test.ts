@@ -1,13 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  readClients,
-  readJob,
-  readResults,
-  request,
-  slowInputs,
-  slowSquareSource,
-  submitJob,
-} from "../support/jobs.ts";
+import { readClients, readJob, request, slowInputs, slowSquareSource, submitJob } from "../support/jobs.ts";
 import {
   run,
   startClientProcess,
@@ -16,6 +8,7 @@ import {
   until,
   type Running,
 } from "../support/processes.ts";
+import { readRuns, spanOf, timedSource } from "../support/runs.ts";
 import { childrenOf, isAlive } from "../support/process-tree.ts";
 import { once } from "node:events";
 
@@ -43,18 +36,10 @@ describe("manyhands client", () => {
   it("[VOLUNTEER-3] computes a share of the time with --cpu, from the first task on", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     const client = await startClientProcess(server, ["--cpu", "25"]);
-    const source = `export default (ms) => {
-      const start = Date.now();
-      while (Date.now() - start < ms);
-      return start;
-    }`;
-    const id = await submitJob(server, source, [300, 300, 300], { math: "native" });
+    const id = await submitJob(server, timedSource, [300, 300, 300], { math: "native" });
     await until(async () => (await readJob(server, id)).state === "finished");
-    const starts = (await readResults(server, id)).map((line) =>
-      line.state === "done" ? Number(line.output) : 0,
-    );
     // Two rests of three times what their tasks took.
-    expect(Math.max(...starts) - Math.min(...starts)).toBeGreaterThan(2 * 4 * 295);
+    expect(spanOf(await readRuns(server, id))).toBeGreaterThan(2 * 4 * 295);
     expect(client.log()).toContain("with 1 slot, each at most 25 % of the time.");
   });
 

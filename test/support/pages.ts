@@ -2,9 +2,13 @@ import type { Browser, Page } from "puppeteer";
 import { onTestFinished } from "vitest";
 import { button } from "./browsers/browser.ts";
 
-/** Opens an address in a profile of its own, for the time of a test. */
-export async function openPage(browser: Browser, url: string): Promise<Page> {
+/** Opens an address in a profile of its own, for the time of a test. @param language - of a browser that speaks no English */
+export async function openPage(browser: Browser, url: string, language?: string): Promise<Page> {
   const page = await newPage(browser);
+  if (language)
+    await page.evaluateOnNewDocument(
+      `Object.defineProperty(navigator, "language", { get: () => ${JSON.stringify(language)} })`,
+    );
   await page.goto(url);
   return page;
 }
@@ -14,6 +18,13 @@ export async function newPage(browser: Browser): Promise<Page> {
   const context = await browser.createBrowserContext();
   onTestFinished(() => context.close());
   return context.newPage();
+}
+
+/** Keeps settings of the volunteer page, as its controls do. Other tabs of the profile hear of it. */
+export async function keepSettings(page: Page, settings: object): Promise<void> {
+  await page.evaluate(
+    `localStorage.setItem("manyhands.settings", ${JSON.stringify(JSON.stringify(settings))})`,
+  );
 }
 
 /** Waits until a page shows a text. Polls by a timer, because the browser paints no frames of a background tab. */

@@ -2,6 +2,7 @@ import type { Browser, Page } from "puppeteer";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { slowInputs, slowSquareSource, submitJob } from "../support/jobs.ts";
+import { keepSettings } from "../support/pages.ts";
 import { until } from "../support/processes.ts";
 import { readRuns, shareOf, spanOf, timedSource, type Run } from "../support/runs.ts";
 import { startTestServer } from "../support/server.ts";
@@ -60,7 +61,7 @@ describe("[VOLUNTEER-8] several tabs", () => {
     await until(async () => (await text(first)).includes("nobody has a job here"));
     await second.goto(url);
     const kept = { slots: 1, cpu: 45, pausedUntil: Date.now() + 3_600_000 };
-    await second.evaluate(`localStorage.setItem("manyhands.settings", '${JSON.stringify(kept)}')`);
+    await keepSettings(second, kept);
     await until(async () => /Paused until \w+ at/.test(await text(first)));
   });
 });
@@ -74,7 +75,7 @@ describe("[VOLUNTEER-8] a hidden tab", () => {
     const context = await browser.createBrowserContext();
     const page = await context.newPage();
     await page.goto(server.url);
-    await page.evaluate(`localStorage.setItem("manyhands.settings", '${JSON.stringify({ slots: 1, cpu })}')`);
+    await keepSettings(page, { slots: 1, cpu });
     const inputs = Array.from({ length: 200 }, () => 200);
     const id = await submitJob(server, timedSource, inputs, { verify: "off", math: "native" });
     await page.goto(`${server.url}/?auto=1`);

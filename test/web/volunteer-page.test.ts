@@ -4,7 +4,7 @@ import type { Browser, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { readJob, readResults, submitUnverified } from "../support/jobs.ts";
-import { newPage, openPage, press, untilText } from "../support/pages.ts";
+import { keepSettings, openPage, press, untilText } from "../support/pages.ts";
 import { temporaryDirectory, until } from "../support/processes.ts";
 import { readRuns, shareOf, spanOf, timedSource } from "../support/runs.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -16,19 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
-async function open(server: TestServer, path = "/", language = "en"): Promise<Page> {
-  const page = await newPage(browser);
-  await page.evaluateOnNewDocument(
-    `Object.defineProperty(navigator, "language", { get: () => ${JSON.stringify(language)} })`,
-  );
-  await page.goto(`http://localhost:${server.port}${path}`);
-  return page;
-}
-
-const keep = (page: Page, settings: object): Promise<void> =>
-  page.evaluate(
-    `localStorage.setItem("manyhands.settings", ${JSON.stringify(JSON.stringify(settings))})`,
-  ) as Promise<void>;
+const open = (server: TestServer, path = "/", language?: string): Promise<Page> =>
+  openPage(browser, `http://localhost:${server.port}${path}`, language);
 
 describe("[VOLUNTEER-1] the project on the volunteer page", () => {
   async function projectServer(): Promise<TestServer> {
@@ -103,7 +92,7 @@ describe("the volunteer page", () => {
   it("[VOLUNTEER-4] keeps to the hours of the week", async () => {
     const server = await startTestServer();
     const page = await open(server);
-    await keep(page, { rules: { schedule: [0, 0, 0, 0, 0, 0, 0] } });
+    await keepSettings(page, { rules: { schedule: [0, 0, 0, 0, 0, 0, 0] } });
     await page.goto(`http://localhost:${server.port}/?auto=1`);
     await untilText(page, /weekly hours are all off/);
     await press(page, "Resume");
@@ -182,7 +171,7 @@ describe("the volunteer page", () => {
   it.each([20, 50, 80])("[VOLUNTEER-3] computes %i percent of the time", { timeout: 90_000 }, async (cpu) => {
     const server = await startTestServer();
     const page = await open(server);
-    await keep(page, { slots: 1, cpu });
+    await keepSettings(page, { slots: 1, cpu });
     const inputs = Array.from({ length: 400 }, (_, i) => [400, 120, 16, 280][i % 4]);
     const id = await submitUnverified(server, timedSource, inputs, { math: "native" });
     await page.goto(`http://localhost:${server.port}/?auto=1`);
