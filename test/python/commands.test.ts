@@ -1,11 +1,9 @@
-import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { isLinux, unlessLinux } from "../support/skipped.ts";
-import { python, pythonFolder, whySkipped } from "./programs.ts";
+import { printedBy, python, whySkipped } from "./programs.ts";
 
 describe.skipIf(python === undefined || !isLinux)(`commands from Python${whySkipped}${unlessLinux}`, () => {
   let platform: LivePlatform;
@@ -18,11 +16,8 @@ describe.skipIf(python === undefined || !isLinux)(`commands from Python${whySkip
   afterAll(() => platform.close());
 
   it("[COMMAND-1] run as from the SDK", async () => {
-    const env = { ...platform.environment, PYTHONPATH: pythonFolder, PYTHONDONTWRITEBYTECODE: "1" };
-    const { stdout } = await promisify(execFile)(python!, [join(import.meta.dirname, "commands.py")], {
-      env,
-    });
-    expect(JSON.parse(stdout)).toEqual({
+    const program = join(import.meta.dirname, "commands.py");
+    expect(await printedBy([program], platform.environment)).toEqual({
       sorted: ["a\nb\n", "1\n2\n"],
       piped: ["c\nd\n"],
       large: ["2000000\n"],

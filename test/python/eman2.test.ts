@@ -1,11 +1,9 @@
-import { execFile, spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { isLinux, unlessLinux } from "../support/skipped.ts";
-import { python, pythonFolder, whySkipped } from "./programs.ts";
+import { allowedPython, printedBy, python, whySkipped } from "./programs.ts";
 
 const eman2 = join(import.meta.dirname, "eman2");
 
@@ -21,26 +19,13 @@ describe.skipIf(python === undefined || !isLinux)(
       project = join(platform.directory, "project");
       await mkdir(project);
       const file = join(platform.directory, "commands.json");
-      const { stdout: found } = spawnSync(
-        python!,
-        ["-c", "import sys; print(sys.executable); print(sys.prefix)"],
-        {
-          encoding: "utf8",
-        },
-      );
-      const [path = "", prefix = ""] = found.trim().split("\n");
-      const reads = [prefix, dirname(path), eman2, project];
-      await writeFile(file, JSON.stringify({ eman2: { path, reads, env: { PYTHONPATH: eman2 } } }));
+      const { path, reads } = allowedPython();
+      const env = { PYTHONPATH: eman2 };
+      await writeFile(file, JSON.stringify({ eman2: { path, reads: [...reads, eman2, project], env } }));
       platform.startClient(2, ["--allow-commands", file]);
-      const env = {
-        ...platform.environment,
-        PYTHONPATH: [pythonFolder, eman2].join(delimiter),
-        PYTHONDONTWRITEBYTECODE: "1",
-      };
       const target = `--parallel=dc:127.0.0.1:${new URL(platform.url).port}`;
       const args = ["-m", "manyhands_eman2", join(eman2, "e2scale.py"), target, "--factor", "3"];
-      const { stdout } = await promisify(execFile)(python!, args, { env, cwd: project });
-      told = JSON.parse(stdout) as Record<string, unknown>;
+      told = await printedBy(args, platform.environment, { folders: [eman2], cwd: project });
     }, 120_000);
     afterAll(() => platform.close());
 

@@ -1,13 +1,12 @@
-import { execFile, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { python as functionOf } from "../../customer/index.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { launcher, startNode } from "../support/processes.ts";
 import { isLinux, skipped, unlessLinux } from "../support/skipped.ts";
-import { python, pythonFolder, whySkipped } from "./programs.ts";
+import { allowedPython, printedBy, python, whySkipped } from "./programs.ts";
 
 const hasNumpy = python !== undefined && spawnSync(python, ["-c", "import numpy"]).status === 0;
 const withoutNumpy = skipped(!hasNumpy, "python3 has no numpy");
@@ -20,21 +19,9 @@ describe.skipIf(python === undefined || !isLinux)(
     beforeAll(async () => {
       platform = await LivePlatform.start({ slots: 0 });
       const file = join(platform.directory, "commands.json");
-      const { stdout: found } = spawnSync(
-        python!,
-        ["-c", "import sys; print(sys.executable); print(sys.prefix)"],
-        {
-          encoding: "utf8",
-        },
-      );
-      const [path = "", prefix = ""] = found.trim().split("\n");
-      await writeFile(file, JSON.stringify({ python3: { path, reads: [prefix, dirname(path)] } }));
+      await writeFile(file, JSON.stringify({ python3: allowedPython() }));
       platform.startClient(2, ["--allow-commands", file]);
-      const env = { ...platform.environment, PYTHONPATH: pythonFolder, PYTHONDONTWRITEBYTECODE: "1" };
-      const { stdout } = await promisify(execFile)(python!, [join(import.meta.dirname, "native_python.py")], {
-        env,
-      });
-      told = JSON.parse(stdout) as Record<string, unknown>;
+      told = await printedBy([join(import.meta.dirname, "native_python.py")], platform.environment);
     }, 120_000);
     afterAll(() => platform.close());
 

@@ -1,6 +1,7 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { execFile, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
 import { root } from "../support/processes.ts";
 import { skipped } from "../support/skipped.ts";
@@ -25,6 +26,35 @@ function isPython(command: string): boolean {
 export const canInstall =
   python !== undefined && spawnSync(python, ["-c", "import ensurepip, setuptools, wheel"]).status === 0;
 
+/** This Python for a file of allowed commands: its program, and the directories that it reads. */
+export function allowedPython(): { path: string; reads: string[] } {
+  const where = "import sys; print(sys.executable); print(sys.prefix)";
+  const { stdout } = spawnSync(python!, ["-c", where], { encoding: "utf8" });
+  const [path = "", prefix = ""] = stdout.trim().split("\n");
+  return { path, reads: [prefix, dirname(path)] };
+}
+
+/**
+ * Runs a Python program with the module on its path, in a test or before all of them.
+ * @param folders - of further modules
+ * @returns the value that it prints as JSON
+ */
+export async function printedBy(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { folders = [], ...options }: { folders?: readonly string[]; cwd?: string } = {},
+): Promise<Record<string, unknown>> {
+  const { stdout } = await promisify(execFile)(python!, args, {
+    ...options,
+    env: withModules(env, [pythonFolder, ...folders]),
+  });
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+function withModules(env: NodeJS.ProcessEnv, folders: readonly string[]): NodeJS.ProcessEnv {
+  return { ...env, PYTHONPATH: folders.join(delimiter), PYTHONDONTWRITEBYTECODE: "1" };
+}
+
 /** A Python program with the module on its path, killed at the end of the test. */
 export class PythonProgram {
   readonly process: ChildProcess;
@@ -37,7 +67,7 @@ export class PythonProgram {
     env: NodeJS.ProcessEnv,
     { folder = pythonFolder, command = python! }: { folder?: string; command?: string } = {},
   ) {
-    const variables = { ...env, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: "1" };
+    const variables = withModules(env, [folder]);
     this.process = spawn(command, args, { cwd: folder, env: variables, stdio: ["ignore", "pipe", "pipe"] });
     this.process.stdout!.setEncoding("utf8").on("data", (text: string) => (this.output += text));
     this.process.stderr!.setEncoding("utf8").on("data", (text: string) => (this.log += text));

@@ -1,20 +1,16 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { makeWheel } from "../support/wheels.ts";
-import { python, pythonFolder, whySkipped } from "./programs.ts";
+import { printedBy, python, whySkipped } from "./programs.ts";
 
-const run = promisify(execFile);
 let platform: LivePlatform;
 let told: Record<string, unknown>;
 
 describe.skipIf(python === undefined)(`Python functions as kernels${whySkipped}`, () => {
   beforeAll(async () => {
     platform = await LivePlatform.start({ slots: 1 });
-    const env = { ...platform.environment, PYTHONPATH: pythonFolder, PYTHONDONTWRITEBYTECODE: "1" };
     const folder = platform.directory;
     const served = await makeWheel(folder, "served-1.0-py3-none-any.whl", { "served.py": "LIST = [1, 2]" });
     const hands = await platform.connect();
@@ -25,8 +21,7 @@ describe.skipIf(python === undefined)(`Python functions as kernels${whySkipped}`
       await makeWheel(folder, "given-0.1-cp314-cp314-manylinux_2_28_x86_64.whl", sub),
     ];
     const program = join(import.meta.dirname, "python_kernels.py");
-    const { stdout } = await run(python!, [program, ...wheels], { env });
-    told = JSON.parse(stdout) as Record<string, unknown>;
+    told = await printedBy([program, ...wheels], platform.environment);
   }, 300_000);
   afterAll(() => platform.close());
 
