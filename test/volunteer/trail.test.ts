@@ -7,7 +7,12 @@ const job = descriptor().id;
 
 /** A session whose events a trail follows, as on the page. */
 class FollowedSession extends SessionHarness {
-  readonly trail = new Trail();
+  readonly trail: Trail;
+
+  constructor(trail: Trail) {
+    super();
+    this.trail = trail;
+  }
 
   override feed(event: SessionEvent): ReturnType<SessionHarness["feed"]> {
     const out = super.feed(event);
@@ -20,8 +25,9 @@ class FollowedSession extends SessionHarness {
   }
 }
 
-function working(...indexes: number[]): FollowedSession {
-  const h = new FollowedSession();
+/** A session that computes a task on each slot, followed by a new trail or by that of a session before. */
+function working(indexes: readonly number[], trail = new Trail()): FollowedSession {
+  const h = new FollowedSession(trail);
   h.join();
   h.feed({ type: "slotsChosen", slots: indexes.length });
   h.lease(indexes.map((index) => leased(index)));
@@ -31,7 +37,7 @@ function working(...indexes: number[]): FollowedSession {
 
 describe("[VOLUNTEER-5] the way of a task", () => {
   test("of a job that is not verified", () => {
-    const h = working(4);
+    const h = working([4]);
     expect(h.states).toEqual([[4, 1, "computing"]]);
     h.report(0, { finished: [finished(4)] });
     expect(h.states).toEqual([[4, 1, "finished"]]);
@@ -41,7 +47,7 @@ describe("[VOLUNTEER-5] the way of a task", () => {
   });
 
   test("of provisional results: delivered, then accepted, checked or withdrawn", () => {
-    const h = working(1, 2, 3);
+    const h = working([1, 2, 3]);
     for (const slot of [0, 1, 2]) h.report(slot, { finished: [finished(slot + 1)] });
     h.hear({ type: "accepted", job, indexes: [1, 2, 3], provisional: true });
     expect(h.states).toEqual([
@@ -61,7 +67,7 @@ describe("[VOLUNTEER-5] the way of a task", () => {
   });
 
   test("of a bundle, which is as far as its last task; a task that fails stands alone", () => {
-    const h = working(0);
+    const h = working([0]);
     h.now += 1;
     h.report(0, { finished: [finished(0)] });
     h.hear({ type: "accepted", job, indexes: [0] });
@@ -81,8 +87,18 @@ describe("[VOLUNTEER-5] the way of a task", () => {
   });
 
   test("ends where a task is taken away", () => {
-    const h = working(5);
+    const h = working([5]);
     h.hear({ type: "cancel", job, indexes: [5] });
     expect(h.states).toEqual([]);
+  });
+
+  test("goes on with the tasks of the next session, after a stop and a start", () => {
+    const before = working([6]);
+    before.report(0, { finished: [finished(6)] });
+    before.hear({ type: "accepted", job, indexes: [6] });
+    expect(working([7], before.trail).states).toEqual([
+      [7, 1, "computing"],
+      [6, 1, "accepted"],
+    ]);
   });
 });

@@ -23,9 +23,8 @@ interface Followed {
   readonly id: number;
   readonly jobId: JobId;
   readonly job: string;
-  /** The run that computes what is `computing`. */
-  readonly slot: number | undefined;
-  readonly run: number | undefined;
+  /** Bundle of the session that computes what is `computing`. */
+  readonly bundle?: Bundle;
   readonly tasks: Map<TaskIndex, TrailEntry["state"]>;
   readonly message?: string;
 }
@@ -75,7 +74,7 @@ export class Trail implements ShownTrail {
   note(event: SessionEvent, state: Readonly<SessionState>): void {
     if (event.type === "loadStarted" || event.type === "bundleStarted") {
       const work = state.slots.get(event.slot)?.work;
-      if (work?.state === "bundled") this.#begin(event.slot, work);
+      if (work?.state === "bundled") this.#begin(work);
     } else if (event.type === "tasksReported") this.#noteReport(event);
     else if (event.type === "messageReceived") this.#hear(event.message);
     if (state.failed > this.#failed) this.#noteFailures(state);
@@ -83,11 +82,12 @@ export class Trail implements ShownTrail {
     this.#dropHandedBack(state);
   }
 
-  #begin(slot: number, { run, job: { id, descriptor }, remaining }: Bundle): void {
+  #begin(bundle: Bundle): void {
+    const { id, descriptor } = bundle.job;
     const job = { id, name: descriptor.name };
-    this.#jobs.set(slot, job);
-    if (!this.#entries.some((entry) => entry.run === run))
-      this.#add(job, [...remaining.keys()], "computing", { slot, run });
+    this.#jobs.set(bundle.slot.number, job);
+    if (!this.#entries.some((entry) => entry.bundle === bundle))
+      this.#add(job, [...bundle.remaining.keys()], "computing", { bundle });
   }
 
   #noteReport({ slot, report }: Extract<SessionEvent, { type: "tasksReported" }>): void {
@@ -160,9 +160,8 @@ export class Trail implements ShownTrail {
 
   /** Forgets tasks that their slot computes no more and that have no result: they were handed back, or taken away. */
   #dropHandedBack(state: Readonly<SessionState>): void {
-    for (const { slot, run, tasks } of this.#entries) {
-      const work = slot === undefined ? undefined : state.slots.get(slot)?.work;
-      if (run === undefined || (work?.state === "bundled" && work.run === run)) continue;
+    for (const { bundle, tasks } of this.#entries) {
+      if (!bundle || state.slots.get(bundle.slot.number)?.work === bundle) continue;
       for (const [index, step] of tasks) if (step === "computing") tasks.delete(index);
     }
     if (this.#entries.some(({ tasks }) => tasks.size === 0))
@@ -173,11 +172,9 @@ export class Trail implements ShownTrail {
     { id, name }: { readonly id: JobId; readonly name: string },
     indexes: readonly TaskIndex[],
     state: TrailEntry["state"],
-    more: { readonly slot?: number; readonly run?: number; readonly message?: string } = {},
+    more: Pick<Followed, "bundle" | "message"> = {},
   ): void {
     this.#entries.unshift({
-      slot: undefined,
-      run: undefined,
       ...more,
       id: this.#nextId++,
       jobId: id,
