@@ -2,7 +2,7 @@ import type { Browser, Page } from "puppeteer";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { slowInputs, slowSquareSource, submitJob } from "../support/jobs.ts";
-import { keepSettings } from "../support/pages.ts";
+import { keepSettings, press, untilText } from "../support/pages.ts";
 import { until } from "../support/processes.ts";
 import { readRuns, shareOf, spanOf, timedSource, type Run } from "../support/runs.ts";
 import { startTestServer } from "../support/server.ts";
@@ -57,12 +57,18 @@ describe("[VOLUNTEER-8] several tabs", () => {
     const context = await browser.createBrowserContext();
     const [first, second] = [await context.newPage(), await context.newPage()];
     const url = `http://${labHost}:${server.port}/?auto=1`;
-    await first.goto(url);
+    await first.goto(`${url}&slots=all`);
     await until(async () => (await text(first)).includes("nobody has a job here"));
     await second.goto(url);
-    const kept = { slots: 1, cpu: 45, pausedUntil: Date.now() + 3_600_000 };
-    await keepSettings(second, kept);
+    const cores = Number(await second.evaluate("navigator.hardwareConcurrency"));
+    const pausedUntil = Date.now() + 3_600_000;
+    await keepSettings(second, { slots: Math.max(1, cores - 1), cpu: 45, pausedUntil });
     await until(async () => /Paused until \w+ at/.test(await text(first)));
+    await first.bringToFront();
+    await press(first, "Settings");
+    await untilText(first, /at most 45 %/);
+    // Nobody chose a number of slots in the other tab.
+    expect(await text(first)).toContain(`Processor cores to lend: ${cores} of ${cores}`);
   });
 });
 

@@ -51,11 +51,14 @@ export async function knowCores(): Promise<void> {
   remember(localStore, coresKey, `${cores}`);
 }
 
-/** Reads the kept choices; missing and impossible values become the default. */
-export function loadSettings(): Settings {
+/** The choices that this browser keeps. */
+export const loadSettings = (): Settings => readSettings(recall(localStore, settingsKey));
+
+/** Reads choices as they are kept; missing and impossible values become the default. */
+export function readSettings(text: string | null | undefined): Settings {
   let kept: Partial<Settings> = {};
   try {
-    kept = Object(JSON.parse(recall(localStore, settingsKey) ?? "{}")) as Partial<Settings>;
+    kept = Object(JSON.parse(text ?? "{}")) as Partial<Settings>;
   } catch {
     // What is no JSON counts as nothing.
   }
