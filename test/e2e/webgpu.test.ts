@@ -5,7 +5,7 @@ import type { Browser, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { readClients, readJob, readResults, submitJob } from "../support/jobs.ts";
-import { openPage, untilText } from "../support/pages.ts";
+import { openPage, press, untilText } from "../support/pages.ts";
 import { root, until } from "../support/processes.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { multiplies, softwareGraphics } from "../support/webgpu.ts";
@@ -71,6 +71,15 @@ describe("pages with WebGPU", () => {
         expect(Math.abs(x - products[at]![i]!)).toBeLessThanOrEqual(1.1e-4 * Math.abs(x)),
       ),
     );
+  });
+
+  test("[GPU-2] a page that is stopped and started again has it, too", async () => {
+    const server = await startTestServer();
+    const page = await open(browser, server);
+    // The first client looks for it while the second joins.
+    await press(page, "Finish and stop");
+    await press(page, "Start again");
+    await until(() => hasWebGpu(server));
   });
 
   test("[GPU-1] the example of star clusters conserves energy there", async () => {

@@ -15,17 +15,16 @@ const askedMs = 30_000;
 const nil = 0xc0;
 const yes = 0xc3;
 
-let isLooking = false;
+let looking: ReturnType<typeof look> | undefined;
 
 /**
- * Finds out whether kernels have WebGPU here, by one that asks for it in a sandbox, and tells the client (SPEC.md [GPU-2]). A second call
- * meanwhile does nothing.
+ * Finds out whether kernels have WebGPU here, by one that asks for it in a sandbox, and tells the client (SPEC.md [GPU-2]). Calls at the
+ * same time share the answer.
  */
 export async function lookForWebGpu(sandboxes: SandboxFactory, client: Client): Promise<void> {
-  if (isLooking) return;
-  isLooking = true;
-  webGpu.missing = await look(sandboxes);
-  isLooking = false;
+  looking ??= look(sandboxes);
+  webGpu.missing = await looking;
+  looking = undefined;
   client.setWebGpu(webGpu.missing === undefined);
 }
 

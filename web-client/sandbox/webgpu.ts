@@ -11,7 +11,7 @@ const interfaces = `
   .trim()
   .split(/\s+/);
 
-/** Bytes of a texel whose format names no width: all others of these have 4 or fewer. */
+/** Bytes of a texel whose format does not begin with channels of equal width: most of these have 4 or fewer. */
 const usualTexelBytes = 4;
 
 /**
