@@ -51,7 +51,7 @@ export const more: MoreTexts = {
       adapter:
         "Die Aufträge hier brauchen einen Grafikprozessor (WebGPU). Dieser Browser hat keinen für sie: Es gibt keinen, sein Treiber ist zu alt, oder er ist in den Einstellungen abgeschaltet.",
       sandbox:
-        "Die Aufträge hier brauchen einen Grafikprozessor (WebGPU), den dieser Browser den Sandkästen der Aufträge nicht gibt. Ein anderer Browser kann es vielleicht.",
+        "Die Aufträge hier brauchen einen Grafikprozessor (WebGPU), den dieser Browser den Sandboxes der Aufträge nicht gibt. Ein anderer Browser kann es vielleicht.",
     },
   },
   settings: {
@@ -109,7 +109,7 @@ export const more: MoreTexts = {
     title: "Die letzten Aufgaben",
     computing: "wird gerechnet",
     finished: "fertig, unterwegs",
-    delivered: "abgeliefert; es wird geprüft, ob es stimmt",
+    delivered: "abgeliefert; das Ergebnis wird geprüft",
     accepted: "abgeliefert und angenommen",
     checked: "abgeliefert, von einem anderen Computer nachgerechnet, und richtig",
     withdrawn: "nicht angenommen: ein anderer Computer rechnet sie noch einmal",

@@ -108,7 +108,7 @@ export const more = {
     title: "The last tasks",
     computing: "computing",
     finished: "finished, on its way",
-    delivered: "delivered; it is checked whether it is right",
+    delivered: "delivered; the result is being checked",
     accepted: "delivered and accepted",
     checked: "delivered, computed again by another computer, and right",
     withdrawn: "not accepted: another computer computes it again",
