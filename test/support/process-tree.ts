@@ -23,17 +23,29 @@ export function descendantsOf(pid: number): number[] {
   return [...found];
 }
 
+/** Processor time of a process so far; 0 when the process has ended. */
+export function cpuMsOf(pid: number): number {
+  const [user = 0, system = 0] = statOf(pid)?.slice(11, 13).map(Number) ?? [];
+  // Linux tells it in hundredths of a second, whatever its clock.
+  return (user + system) * 10;
+}
+
 /** Whether a process exists and is no zombie. */
 export function isAlive(pid: number): boolean {
   return parentOf(pid) !== undefined;
 }
 
 function parentOf(pid: number): number | undefined {
+  const [state = "Z", parent] = statOf(pid) ?? [];
+  return state === "Z" ? undefined : Number(parent);
+}
+
+/** What Linux tells of a process, from its state on. */
+function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The name, in parentheses, may contain any character.
-    const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return state === "Z" ? undefined : Number(parent);
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
     return undefined;
   }
