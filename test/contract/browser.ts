@@ -8,8 +8,8 @@ import { launchEngine } from "../support/browsers/launch-engine.ts";
 import { useHarnessPages } from "../support/harness-site.ts";
 import {
   expectAllOnce,
+  finished,
   readClients,
-  readJob,
   readResults,
   slowInputs,
   slowSquareSource,
@@ -241,9 +241,6 @@ type Address = Parameters<typeof readClients>[0];
 
 const computing = async (server: Address): Promise<boolean> =>
   (await readClients(server)).some(({ current }) => (current[0]?.progress ?? 0) > 0);
-
-const finished = (server: Address, id: string) => async (): Promise<boolean> =>
-  (await readJob(server, id)).state === "finished";
 
 async function openHarness(tab: Tab, port: number, host: string = labHost): Promise<void> {
   await tab.open(`http://${host}:${port}/harness.html`);

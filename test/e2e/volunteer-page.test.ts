@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { labHost, launchBrowser } from "../support/browser.ts";
 import {
   expectAllOnce,
+  finished,
   readClients,
-  readJob,
   request,
   slowInputs,
   slowSquareSource,
@@ -14,13 +14,7 @@ import {
 } from "../support/jobs.ts";
 import { Link } from "../support/link/link.ts";
 import { openPage } from "../support/pages.ts";
-import {
-  startClientProcess,
-  startServerProcess,
-  temporaryDirectory,
-  until,
-  type RunningServerProcess,
-} from "../support/processes.ts";
+import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -31,9 +25,6 @@ afterAll(() => browser.close());
 /** Opens the volunteer page in a profile of its own. */
 const openVolunteer = (server: { url: string }, query = "?auto=1"): Promise<Page> =>
   openPage(browser, `${server.url}/${query}`);
-
-const finished = (server: RunningServerProcess, id: string) => async (): Promise<boolean> =>
-  (await readJob(server, id)).state === "finished";
 
 describe("the volunteer page", () => {
   test("[DATA-7] reads ranges of a large blob on a lab's plain-HTTP origin, where hashing is done in JavaScript", async () => {

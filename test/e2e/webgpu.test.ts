@@ -4,11 +4,11 @@ import { promisify } from "node:util";
 import type { Browser, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labHost, launchBrowser } from "../support/browser.ts";
-import { readClients, readJob, readResults, submitJob } from "../support/jobs.ts";
+import { finished, readClients, readJob, readResults, submitJob } from "../support/jobs.ts";
 import { openPage, press, untilText } from "../support/pages.ts";
 import { root, until } from "../support/processes.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
-import { multiplies, softwareGraphics } from "../support/webgpu.ts";
+import { crashGraphics, multiplies, softwareGraphics } from "../support/webgpu.ts";
 
 const inputs = [1, 2, 3, 4, 5, 6, 7, 8].map((factor) => ({ numbers: [1, 2.5, -3], factor }));
 const products = inputs.map(({ numbers, factor }) => numbers.map((number) => number * factor));
@@ -23,9 +23,6 @@ const open = (browser: Browser, server: TestServer, query = "", language?: strin
 
 const hasWebGpu = async (server: TestServer, count = 1): Promise<boolean> =>
   (await readClients(server)).filter(({ webgpu }) => webgpu).length === count;
-
-const finished = (server: TestServer, id: string) => async (): Promise<boolean> =>
-  (await readJob(server, id)).state === "finished";
 
 async function outputsOf(server: TestServer, id: string): Promise<number[][]> {
   const lines = await readResults(server, id);
@@ -106,9 +103,7 @@ describe("pages with WebGPU", () => {
     };`;
     const id = await submitJob(server, source, [0], { requires: { webgpu: true }, verify: "off" });
     await until(async () => (await readJob(server, id)).fraction === 0.5);
-    const session = await browser.target().createCDPSession();
-    await session.send("Browser.crashGpuProcess" as never).catch(() => undefined);
-    await session.detach();
+    await crashGraphics(browser);
     await until(finished(server, id));
     expect(await readResults(server, id)).toMatchObject([{ state: "done", output: true }]);
     const [client] = await readClients(server);

@@ -58,6 +58,10 @@ export function submitSquares(
   return submitUnverified(server, "export default (x) => x * x", inputs, options);
 }
 
+/** A condition to be waited for. */
+export const finished = (server: Address, id: string) => async (): Promise<boolean> =>
+  (await readJob(server, id)).state === "finished";
+
 export function readJob(server: Address, id: string): Promise<JobInfo> {
   return request<JobInfo>(server, "GET", `/api/jobs/${id}`);
 }

@@ -1,9 +1,18 @@
+import type { Browser } from "puppeteer";
+
 /** Flags with which Chromium has WebGPU without a graphics processor: SwiftShader, which computes on the processor. */
 export const softwareGraphics = [
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
   "--enable-features=Vulkan",
 ] as const;
+
+/** Ends the graphics process of a browser, so that all devices are lost. Chromium has no graphics after a few of these. */
+export async function crashGraphics(browser: Browser): Promise<void> {
+  const session = await browser.target().createCDPSession();
+  await session.send("Browser.crashGpuProcess" as never).catch(() => undefined);
+  await session.detach();
+}
 
 /** A kernel that multiplies the numbers of its input by a factor on the graphics processor. */
 export const multiplies = `

@@ -6,7 +6,7 @@ import { hostileVectors, kernelVectors } from "../contract/kernel-vectors.ts";
 import { callHarness, openHarness } from "../support/browser.ts";
 import type { Tab } from "../support/browsers/browser.ts";
 import { useHarnessSite } from "../support/harness-site.ts";
-import { multiplies, softwareGraphics } from "../support/webgpu.ts";
+import { crashGraphics, multiplies, softwareGraphics } from "../support/webgpu.ts";
 
 const site = useHarnessSite({ isolateSandboxes: true, args: softwareGraphics });
 let page: Page;
@@ -95,10 +95,7 @@ it("[GPU-3] a device that is lost ends the sandbox with the reason; one that the
   const id = await callHarness<number>(page, "load", waits, { webgpu: true });
   await callHarness(page, "begin", id, waits);
   await page.waitForFunction(`JSON.stringify(window.harness.reports(${id})).includes('"fraction":0.5')`);
-  const session = await site.browser.target().createCDPSession();
-  // Chromium gives up after a few of these.
-  await session.send("Browser.crashGpuProcess" as never).catch(() => undefined);
-  await session.detach();
+  await crashGraphics(site.browser);
   await page.waitForFunction(`window.harness.ended(${id}) !== null`);
   expect(await callHarness(page, "ended", id)).toMatchObject({
     kind: "crash",
