@@ -13,7 +13,7 @@ import {
   submitJob,
 } from "../support/jobs.ts";
 import { Link } from "../support/link/link.ts";
-import { openPage } from "../support/pages.ts";
+import { openPage, press, untilText } from "../support/pages.ts";
 import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
 
 let browser: Browser;
@@ -85,12 +85,11 @@ describe("the volunteer page", () => {
     const server = await startServerProcess(await temporaryDirectory());
     const id = await submitJob(server, slowSquareSource, slowInputs(6, 600), { name: "squares for Ada" });
     const page = await openVolunteer(server, "");
-    const start = await page.waitForSelector("::-p-text(Start computing)");
-    await start!.click();
-    await page.waitForSelector("::-p-text(squares for Ada)");
+    await press(page, "Start computing");
+    await untilText(page, /squares for Ada/);
     await until(finished(server, id));
     await expectAllOnce(server, id, squares(6));
-    await page.waitForSelector("::-p-text(No work)");
+    await untilText(page, /No work/);
     const browsers = (await readClients(server)).filter(({ kind }) => kind === "browser");
     expect(browsers).toMatchObject([{ connected: true, trusted: false }]);
   });

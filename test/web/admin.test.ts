@@ -301,11 +301,13 @@ describe("a job's page", () => {
     await untilText(page, /Cost so far\s+\d+ CPU s[\s\S]*Slowest tasks[\s\S]*saw 9/);
     await click(page, "Retry these");
     await click(page, "Retry them");
+    await until(async () => {
+      const audit = (await server.api("GET", "/api/audit")) as unknown as { action: string; detail: string }[];
+      return audit.some(
+        ({ action, detail }) => action === "POST /api/jobs/{id}/requeue-failed" && detail === "2 tasks",
+      );
+    });
     await untilText(page, /3 failed tasks[\s\S]*2 tasks the kernel threw/);
-    const audit = (await server.api("GET", "/api/audit")) as unknown as { action: string; detail: string }[];
-    expect(audit).toContainEqual(
-      expect.objectContaining({ action: "POST /api/jobs/{id}/requeue-failed", detail: "2 tasks" }),
-    );
     await page.goto(`http://localhost:${server.port}/admin#/jobs/${id}/tasks/3`);
     await untilText(page, /Task 3[\s\S]*failed[\s\S]*disk full[\s\S]*Attempts[\s\S]*on Linux[\s\S]*saw 9/);
     await page.goBack();

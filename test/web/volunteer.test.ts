@@ -73,11 +73,11 @@ describe("the keyboard and a reload, on the volunteer page", () => {
   it("focus stays at the buttons when they change", async () => {
     const server = await startTestServer();
     const page = await open(server, "localhost");
-    const start = await page.waitForSelector("::-p-xpath(//button[normalize-space()='Start computing'])");
-    await start!.focus();
+    await untilText(page, /Start computing/);
+    await page.focus("::-p-xpath(//button[normalize-space()='Start computing'])");
     await page.keyboard.press("Enter");
     await untilText(page, /No work right now/);
-    await page.waitForSelector("::-p-xpath(//button[normalize-space()='Pause'])");
+    await untilText(page, /Pause/);
     expect(await page.evaluate(focused)).toBe("BUTTON");
     await page.keyboard.press("Enter");
     await untilText(page, /Paused until/);
@@ -99,13 +99,13 @@ describe("the keyboard and a reload, on the volunteer page", () => {
     await untilText(page, /No work right now/);
     await page.goto("about:blank");
     await page.goto(`http://localhost:${server.port}/`);
-    await page.waitForSelector("::-p-xpath(//button[normalize-space()='Start computing'])");
+    await untilText(page, /Start computing/);
     await press(page, "Start computing");
     await untilText(page, /No work right now/);
     await press(page, "Finish and stop");
     await untilText(page, /Stopped/);
     await page.reload();
-    await page.waitForSelector("::-p-xpath(//button[normalize-space()='Start computing'])");
+    await untilText(page, /Start computing/);
   });
 });
 
