@@ -302,7 +302,10 @@ describe("a job's page", () => {
     await click(page, "Retry these");
     await click(page, "Retry them");
     await until(async () => {
-      const audit = (await server.api("GET", "/api/audit")) as unknown as { action: string; detail: string }[];
+      const audit = (await server.api("GET", "/api/audit")) as unknown as {
+        action: string;
+        detail: string;
+      }[];
       return audit.some(
         ({ action, detail }) => action === "POST /api/jobs/{id}/requeue-failed" && detail === "2 tasks",
       );
