@@ -35,6 +35,8 @@ export interface LaunchOptions {
   readonly private?: boolean;
   /** Dark pages (`prefers-color-scheme`). */
   readonly dark?: boolean;
+  /** Language that the person reads, such as `de`; WebKit has that of the system. */
+  readonly language?: string | undefined;
 }
 
 /** XPath of a button with a label. */

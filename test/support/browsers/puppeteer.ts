@@ -6,7 +6,10 @@ import { programs } from "./engines.ts";
 
 /** Chromium, whose sandboxes have a process of their own, as users start it. */
 export async function launchChromium(options: LaunchOptions): Promise<TestBrowser> {
-  const args = options.private ? ["--incognito"] : [];
+  const args = [
+    ...(options.private ? ["--incognito"] : []),
+    ...(options.language ? [`--accept-lang=${options.language}`] : []),
+  ];
   const browser = await launchBrowser({ isolateSandboxes: true, args });
   return testBrowser(browser, async (page) => {
     const value = options.dark ? "dark" : "light";
@@ -23,6 +26,7 @@ export async function launchFirefox(options: LaunchOptions): Promise<TestBrowser
       "network.dns.localDomains": labHost,
       "browser.privatebrowsing.autostart": options.private ?? false,
       "layout.css.prefers-color-scheme.content-override": options.dark ? 0 : 1,
+      ...(options.language && { "intl.accept_languages": options.language }),
     },
   });
   return testBrowser(browser);
