@@ -7,6 +7,8 @@ import type { AllowedCommand } from "./allowed.ts";
 export interface RunDirectories {
   readonly work: string;
   readonly temporary: string;
+  /** Memory that processes share, on disk. */
+  readonly shared: string;
 }
 
 /** Directories of the system, which commands see read-only; some of them are links into `/usr`. */
@@ -45,7 +47,8 @@ export function isolationLacks(): string | undefined {
 
 /**
  * Arguments of bubblewrap (https://github.com/containers/bubblewrap) in front of a command: it sees the system's programs and libraries
- * read-only, its own directory and an empty `/tmp`, no other process and, unless it is allowed, no network.
+ * read-only, its own directory and an empty `/tmp`, no other process and, unless it is allowed, no network. It writes nowhere else, also not
+ * in memory: what it has in `/dev/shm` counts as its files do.
  */
 export function isolated({ path, network, reads, writes }: AllowedCommand, run: RunDirectories): string[] {
   const programs = new Set([dirname(path), dirname(realpathSync(path))]);
@@ -66,6 +69,11 @@ export function isolated({ path, network, reads, writes }: AllowedCommand, run: 
     "--dev",
     "/dev",
     "--bind",
+    run.shared,
+    "/dev/shm",
+    "--remount-ro",
+    "/dev",
+    "--bind",
     run.temporary,
     "/tmp",
     ...others.flatMap((each) => ["--ro-bind", each, each]),
@@ -73,6 +81,8 @@ export function isolated({ path, network, reads, writes }: AllowedCommand, run: 
     "--bind",
     run.work,
     isolatedWork,
+    "--remount-ro",
+    "/",
     "--chdir",
     isolatedWork,
     "--",

@@ -24,17 +24,21 @@ export class RunDirectory {
   readonly root: string;
   readonly work: string;
   readonly temporary: string;
+  /** Memory that processes of an isolated command share. */
+  readonly shared: string;
 
   private constructor(root: string) {
     this.root = root;
     this.work = join(root, "work");
     this.temporary = join(root, "tmp");
+    this.shared = join(root, "shm");
   }
 
   static async make(): Promise<RunDirectory> {
     const made = new RunDirectory(mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`)));
     await mkdir(made.work);
     await mkdir(made.temporary);
+    await mkdir(made.shared);
     return made;
   }
 

@@ -208,6 +208,8 @@ describe.skipIf(!isLinux).each(["isolated", "plain"] as const)(`commands, %s${un
       ["head -c 3000000 /dev/zero", /more than 1 MiB to standard output/],
       ["for i in 1 2 3; do head -c 3000000 /dev/zero > $i; done; sleep 100", /more than 4 MiB on disk/],
     ];
+    const fillShared = "for i in 1 2 3; do head -c 3000000 /dev/zero > /dev/shm/$i; done; sleep 100";
+    if (kind === "isolated") exceeds.push([fillShared, /more than 4 MiB on disk/]);
     const settled = await hands
       .map(
         command("bounded", { args: ["{input}"] }),
@@ -258,7 +260,7 @@ describe.skipIf(!isLinux).each(["isolated", "plain"] as const)(`commands, %s${un
     `[COMMAND-6] see the system read-only, themselves, and no network${why}`,
     async () => {
       const see = sh(
-        'touch /usr/x 2>/dev/null && echo writable; ls /proc | grep -c "^[0-9]" ; ls "$1" 2>&1 | grep -c commands.json; cat /proc/net/dev | grep -c ":"; pwd; echo $LAB; test -r /etc/shadow && echo shadow; touch /tmp/ok && echo ok',
+        'for each in /usr/x /x /dev/x; do touch $each 2>/dev/null && echo writable; done; ls /proc | grep -c "^[0-9]" ; ls "$1" 2>&1 | grep -c commands.json; cat /proc/net/dev | grep -c ":"; pwd; echo $LAB; test -r /etc/shadow && echo shadow; touch /tmp/ok /dev/shm/ok && echo ok',
         "{input}",
       );
       const [seen] = await hands.map(see, [platform.directory]);
