@@ -73,7 +73,8 @@ export function startRun(options: RunOptions): Run {
   })();
   const pid = child.pid ?? 0;
   const isIsolated = launcher.length > 0;
-  if (!isIsolated) guardAgainstOrphaning(child, mark);
+  // Bubblewrap ends with this process only once it has asked the system to, which takes it some milliseconds.
+  guardAgainstOrphaning(child, mark);
   const kill = (): void => {
     if (pid > 0) killTree(pid, mark);
   };
