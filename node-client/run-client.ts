@@ -10,6 +10,7 @@ import { parseServerAddresses } from "../shared/server-address.ts";
 import { version } from "../shared/version.ts";
 import { distrustOf, readTrustedKeys, type TrustedKey } from "../signing/keys.ts";
 import { readAllowedCommands, type AllowedCommand } from "./commands/allowed.ts";
+import { provideImages } from "./commands/images.ts";
 import { defaultCacheDirectory } from "./cache-directory.ts";
 import { createLogger, type LogLevel } from "./log.ts";
 import { openNodePorts, type NodePorts } from "./ports.ts";
@@ -80,10 +81,11 @@ export async function runClient(options: RunClientOptions): Promise<number> {
   const log: ClientPorts["log"] = (level, message, details) => logger[level](details ?? {}, message);
   const servers = shuffled(parseServerAddresses(options.server), Math.random) as [string, ...string[]];
   const trusted = options.trustKeyFile === undefined ? undefined : readTrustedKeys(options.trustKeyFile);
-  const commands = allowedCommands(options);
+  const named = allowedCommands(options);
   const { slots, memoryMb } = resources(options);
   collectSeldom();
   const cacheDirectory = options.cacheDirectory ?? defaultCacheDirectory();
+  const commands = named && (await provideImages(named, { cacheDirectory, log }));
   const opened = await openNodePorts({
     servers,
     cacheDirectory,

@@ -110,6 +110,7 @@ function provideCommands() {
   if (process.platform !== "linux") return;
   if (spawnSync("bwrap", ["--version"]).error) installOnDebian("bubblewrap");
   if (spawnSync("fasttree", ["-help"]).error) installOnDebian("fasttree");
+  if (spawnSync("podman", ["--version"]).error) installOnDebian("podman");
 }
 
 /** Installs packages where this user may; elsewhere nothing happens. @param {string[]} names */

@@ -16,8 +16,19 @@ const absolutePath = v.pipe(
 const maxMb = 1024 * 1024;
 
 const allowedSchema = v.strictObject({
-  /** The executable. */
+  /** The executable: of this machine, or of the image. */
   path: absolutePath,
+  /** Container image that has the executable: its name at podman or docker, or a directory with its files. */
+  image: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxLength(commandLimits.pathChars),
+      v.check(
+        (image) => (isAbsolute(image) && !image.includes("\0")) || /^[A-Za-z0-9][\w.:/@-]*$/.test(image),
+        "expected the name of a container image, such as docker.io/ncbi/blast:2.16.0, or an absolute path",
+      ),
+    ),
+  ),
   /** Arguments in front of those of the customer. */
   args: v.optional(v.array(v.string()), () => []),
   /** Environment of the command beside the few variables that each has. */
@@ -47,14 +58,24 @@ const fileSchema = v.pipe(
   v.check((all) => Object.keys(all).length <= maxCommands, `expected at most ${maxCommands} commands`),
 );
 
+/** The files of a container image on this machine. */
+export interface ImageFiles {
+  /** Directory with the files of the image. */
+  readonly root: string;
+  /** Environment that the image gives to its programs. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** A command that the owner of the machine allows. */
 export interface AllowedCommand extends v.InferOutput<typeof allowedSchema> {
   readonly name: string;
+  /** Files of the image, once they are provided. */
+  readonly files?: ImageFiles;
 }
 
 /**
  * Reads the file of the commands that the owner of this machine allows: a JSON object from names to paths of executables, or to objects with
- * `path` and limits.
+ * `path` and limits. Images are not looked for.
  * @throws PlatformError FILE_FAILED, BAD_OPTION
  */
 export function readAllowedCommands(file: string): AllowedCommand[] {
@@ -84,7 +105,7 @@ export function readAllowedCommands(file: string): AllowedCommand[] {
   if (!parsed.success) throw wrong(describe(parsed.issues[0]));
   return Object.entries(parsed.output).map(([name, given]) => {
     const allowed = typeof given === "string" ? v.parse(allowedSchema, { path: given }) : given;
-    const refusal = refusalOf(allowed.path);
+    const refusal = allowed.image === undefined ? refusalOf(allowed.path) : undefined;
     if (refusal !== undefined) throw wrong(`${name}: ${allowed.path} ${refusal}.`);
     return { name, ...allowed };
   });
@@ -100,7 +121,7 @@ function describe(issue: v.BaseIssue<unknown>): string {
 }
 
 /** Reason to refuse an executable; undefined for one that may run. */
-function refusalOf(path: string): string | undefined {
+export function refusalOf(path: string): string | undefined {
   try {
     const found = statSync(path);
     if (!found.isFile()) return "is no file";

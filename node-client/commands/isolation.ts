@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import type { AllowedCommand } from "./allowed.ts";
+import { imageView } from "./image-view.ts";
 
 /** Directories of a run. */
 export interface RunDirectories {
@@ -46,14 +47,14 @@ export function isolationLacks(): string | undefined {
 }
 
 /**
- * Arguments of bubblewrap (https://github.com/containers/bubblewrap) in front of a command: it sees the system's programs and libraries
- * read-only, its own directory and an empty `/tmp`, no other process and, unless it is allowed, no network. It writes nowhere else, also not
+ * Arguments of bubblewrap (https://github.com/containers/bubblewrap) in front of a command: it sees the system's programs and libraries, or
+ * the files of its image, read-only, its own directory and an empty `/tmp`, no other process and, unless it is allowed, no network. It writes nowhere else, also not
  * in memory: what it has in `/dev/shm` counts as its files do.
  */
-export function isolated({ path, network, reads, writes }: AllowedCommand, run: RunDirectories): string[] {
-  const programs = new Set([dirname(path), dirname(realpathSync(path))]);
-  const others = [...programs, ...reads].filter((each) => !isOfSystem(each));
-  const etc = network ? [...settings, ...networkSettings] : settings;
+export function isolated(allowed: AllowedCommand, run: RunDirectories): string[] {
+  const { path, network, reads, writes, files } = allowed;
+  const programs = files ? [] : [...new Set([dirname(path), dirname(realpathSync(path))])];
+  const others = [...programs, ...reads].filter((each) => files || !isOfSystem(each));
   return [
     "bwrap",
     "--unshare-all",
@@ -62,8 +63,7 @@ export function isolated({ path, network, reads, writes }: AllowedCommand, run: 
     "--new-session",
     "--cap-drop",
     "ALL",
-    ...systemDirectories.flatMap(systemDirectory),
-    ...etc.flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
+    ...(files ? imageView(allowed, files) : systemView(network)),
     "--proc",
     "/proc",
     "--dev",
@@ -86,6 +86,15 @@ export function isolated({ path, network, reads, writes }: AllowedCommand, run: 
     "--chdir",
     isolatedWork,
     "--",
+  ];
+}
+
+/** The system's programs and libraries, and a few settings. */
+function systemView(network: boolean): string[] {
+  const etc = network ? [...settings, ...networkSettings] : settings;
+  return [
+    ...systemDirectories.flatMap(systemDirectory),
+    ...etc.flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
   ];
 }
 
