@@ -10,6 +10,7 @@ import { CopyButton } from "./copy-button.tsx";
 import { QrCode } from "../ui/qr-code.tsx";
 import { useReading } from "./reading.ts";
 import { act } from "./state.ts";
+import { texts } from "./texts/current.ts";
 
 const everyMs = 5_000;
 
@@ -185,7 +186,7 @@ function Secret({ token: { token, inviteUrl, name } }: { token: CreatedToken }):
             <code>{token}</code>
             <CopyButton text={token} />
           </div>
-          <QrCode text={inviteUrl} />
+          <QrCode text={inviteUrl} label={texts.frame.qrCode(inviteUrl)} />
         </>
       )}
     </div>

@@ -13,6 +13,7 @@ import { SignIn } from "./sign-in.tsx";
 import { signedIn, signOut, snapshot } from "./state.ts";
 import { TaskPage } from "./task-page.tsx";
 import { TaskStream } from "./stream/task-stream.tsx";
+import { texts } from "./texts/current.ts";
 import { Throughput } from "./throughput.tsx";
 import { Tiles } from "./tiles.tsx";
 import { Usage } from "./usage.tsx";
@@ -22,18 +23,19 @@ import { VolunteerCard } from "./volunteer-card.tsx";
 /** The admin page: the sign-in, then clients, jobs and figures of the server. */
 export function App(): JSX.Element {
   const role = signedIn.value?.role;
+  const { frame } = texts;
   return (
     <div class="frame">
       <header class="topbar">
         <img src="favicon.svg" width="28" height="28" alt="" />
         <h1>Manyhands</h1>
         {role === "admin" && (
-          <nav aria-label="Pages">
+          <nav aria-label={frame.pages}>
             <a href="#/" aria-current={place.value.at === "access" ? undefined : "page"}>
-              Status
+              {frame.status}
             </a>
             <a href="#/access" aria-current={place.value.at === "access" ? "page" : undefined}>
-              Access
+              {frame.access}
             </a>
           </nav>
         )}
@@ -41,7 +43,7 @@ export function App(): JSX.Element {
           <>
             <span class="muted who">{shownName(signedIn.value?.name ?? "")}</span>
             <button type="button" class="button small" onClick={() => void signOut()}>
-              Sign out
+              {frame.signOut}
             </button>
           </>
         )}
@@ -54,10 +56,10 @@ export function App(): JSX.Element {
 }
 
 function content(): JSX.Element {
-  if (!signedIn.value) return <p class="muted">Asking the server…</p>;
+  if (!signedIn.value) return <p class="muted">{texts.frame.asking}</p>;
   if (signedIn.value.role !== "admin") return <SignIn />;
   const picture = snapshot.value;
-  if (!picture) return <p class="muted">Waiting for the first figures…</p>;
+  if (!picture) return <p class="muted">{texts.frame.waiting}</p>;
   const shown = place.value;
   if (shown.at !== "overview")
     return (
@@ -77,7 +79,7 @@ function content(): JSX.Element {
       <StaleBanner />
       <Tiles status={picture.status} />
       {picture.status.jobs > 0 && picture.status.tasks.running === 0 && (
-        <WhyIdle path="api/why" heading="Nothing is computed at present" />
+        <WhyIdle path="api/why" heading={texts.overview.nothingComputed} />
       )}
       <div class="pair">
         <Throughput perSecond={picture.throughput} />

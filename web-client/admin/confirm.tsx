@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { texts } from "./texts/current.ts";
 
 interface Question {
   readonly title: string;
@@ -34,7 +35,7 @@ export function ConfirmDialog(): JSX.Element {
       <p>{asked?.text}</p>
       <div class="buttons">
         <button type="button" class="button" onClick={() => (question.value = undefined)}>
-          No, leave it
+          {texts.frame.leave}
         </button>
         <button
           type="button"

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
+import { texts } from "./texts/current.ts";
 
 const shownMs = 2_000;
 
@@ -12,7 +13,7 @@ export function CopyButton({ text }: { text: string }): JSX.Element {
   };
   return (
     <button type="button" class="button small" onClick={() => void copy()}>
-      <span aria-live="polite">{copied.value ? "Copied" : "Copy"}</span>
+      <span aria-live="polite">{copied.value ? texts.frame.copied : texts.frame.copy}</span>
     </button>
   );
 }

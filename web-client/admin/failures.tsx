@@ -1,8 +1,9 @@
 import type { JSX } from "preact";
 import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
-import { formatCount, plural } from "../ui/format.ts";
+import { formatCount } from "../ui/format.ts";
 import { shownText } from "../ui/shown-name.ts";
+import { texts } from "./texts/current.ts";
 
 /** The first failures of a job, each with its kernel's message. */
 export function Failures({ job }: { job: JobInfo }): JSX.Element {
@@ -16,40 +17,26 @@ export function Failures({ job }: { job: JobInfo }): JSX.Element {
       </ul>
       {failures.length < counts.failed && (
         <p class="muted">
-          The first {formatCount(failures.length)} of {formatCount(counts.failed)} failures; the customer's
-          results have them all.
+          {texts.job.failures.firstOf(formatCount(failures.length), formatCount(counts.failed))}
         </p>
       )}
     </div>
   );
 }
 
-/** What the kinds of failures mean. */
-export const failureKinds: Record<TaskFailure["kind"], string> = {
-  error: "the kernel threw",
-  timeout: "ran into its time limit",
-  crash: "the sandbox crashed",
-  memory: "used too much memory",
-  unserialisable: "its input or output cannot be sent",
-  data: "its data could not be had",
-  refused: "its kernel does not load",
-  lost: "its clients went away",
-  quarantined: "ended with its job",
-  blocked: "a job it comes after did not finish well",
-};
-
 function Failure({ failure }: { failure: TaskFailure }): JSX.Element {
   const { index, kind, message, stack, attempts, client } = failure;
+  const { failures: text, failureKinds } = texts.job;
   return (
     <li>
       <p>
-        <span class="strong">{kind === "blocked" ? "Every task" : `Task ${formatCount(index)}`}</span>{" "}
+        <span class="strong">{kind === "blocked" ? text.everyTask : text.task(formatCount(index))}</span>{" "}
         <span class="muted">
-          {failureKinds[kind]} · {plural(attempts, "attempt")}
+          {failureKinds[kind]} · {texts.counts.attempts(attempts)}
           {client && (
             <>
               {" "}
-              · last on <code>{client}</code>
+              · {text.lastOn} <code>{client}</code>
             </>
           )}
         </span>
@@ -59,7 +46,7 @@ function Failure({ failure }: { failure: TaskFailure }): JSX.Element {
       </p>
       {stack && (
         <details>
-          <summary>Stack</summary>
+          <summary>{text.stack}</summary>
           <pre>{shownText(stack)}</pre>
         </details>
       )}

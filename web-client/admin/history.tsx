@@ -5,15 +5,23 @@ import uPlot from "uplot";
 import type { History as Figures, HistoryFigure } from "../../shared/wire/history.ts";
 import { formatBytes, formatCount, formatRate, formatShare } from "../ui/format.ts";
 import { request } from "./api.ts";
+import { texts } from "./texts/current.ts";
+import type { Texts } from "./texts/en/texts.ts";
 
 const everyMs = 60_000;
 
 type Column = readonly (number | null)[];
 
+interface Curve {
+  readonly name: string;
+  readonly of: (figures: Figures["figures"]) => Column;
+  readonly isBad?: boolean;
+}
+
 /** A chart of the last day: one or two curves of a figure. */
 interface Chart {
   readonly title: string;
-  readonly curves: readonly { readonly name: string; readonly of: (figures: Figures["figures"]) => Column }[];
+  readonly curves: readonly Curve[];
   readonly format: (value: number) => string;
 }
 
@@ -26,48 +34,50 @@ const plain =
   (figures: Figures["figures"]): Column =>
     figures[name];
 
-const charts: readonly Chart[] = [
-  {
-    title: "Throughput",
-    curves: [
-      { name: "done", of: perSecond("done") },
-      { name: "failed", of: perSecond("failed") },
-    ],
-    format: formatRate,
-  },
-  {
-    title: "Latency beyond run time",
-    curves: [{ name: "mean", of: plain("latencyMs") }],
-    format: (ms) => `${formatCount(Math.round(ms))} ms`,
-  },
-  {
-    title: "Bytes",
-    curves: [
-      { name: "in", of: perSecond("bytesIn") },
-      { name: "out", of: perSecond("bytesOut") },
-    ],
-    format: (bytes) => `${formatBytes(bytes)}/s`,
-  },
-  {
-    title: "Cache hits",
-    curves: [
-      {
-        name: "of references",
-        of: ({ cached, references }) =>
-          references.map((count, at) => (count === null || count === 0 ? null : (cached[at] ?? 0) / count)),
-      },
-    ],
-    format: formatShare,
-  },
-  {
-    title: "Clients",
-    curves: [
-      { name: "clients", of: plain("clients") },
-      { name: "slots", of: plain("slots") },
-    ],
-    format: (count) => formatCount(Math.round(count)),
-  },
-];
+function chartsIn(text: Texts["overview"]["history"]): readonly Chart[] {
+  return [
+    {
+      title: text.throughput,
+      curves: [
+        { name: text.done, of: perSecond("done") },
+        { name: text.failed, of: perSecond("failed"), isBad: true },
+      ],
+      format: formatRate,
+    },
+    {
+      title: text.latency,
+      curves: [{ name: text.mean, of: plain("latencyMs") }],
+      format: (ms) => `${formatCount(Math.round(ms))} ms`,
+    },
+    {
+      title: text.bytes,
+      curves: [
+        { name: text.in, of: perSecond("bytesIn") },
+        { name: text.out, of: perSecond("bytesOut") },
+      ],
+      format: (bytes) => `${formatBytes(bytes)}/s`,
+    },
+    {
+      title: text.cacheHits,
+      curves: [
+        {
+          name: text.ofReferences,
+          of: ({ cached, references }) =>
+            references.map((count, at) => (count === null || count === 0 ? null : (cached[at] ?? 0) / count)),
+        },
+      ],
+      format: formatShare,
+    },
+    {
+      title: text.clients,
+      curves: [
+        { name: text.clientsCurve, of: plain("clients") },
+        { name: text.slots, of: plain("slots") },
+      ],
+      format: (count) => formatCount(Math.round(count)),
+    },
+  ];
+}
 
 /** The last 24 hours, a number a minute. */
 export function History(): JSX.Element | null {
@@ -87,17 +97,18 @@ export function History(): JSX.Element | null {
   }, []);
   if (!history.value) return null;
   const { figures } = history.value;
+  const text = texts.overview.history;
   const minutes = figures.clients.filter((value) => value !== null).length;
   return (
     <section class="card panel" aria-labelledby="history">
       <div class="panel-head">
-        <h2 id="history">Last 24 hours</h2>
+        <h2 id="history">{text.title}</h2>
       </div>
       {minutes === 0 ? (
-        <p class="empty">The first figures come with the first full minute.</p>
+        <p class="empty">{text.none}</p>
       ) : (
         <div class="charts">
-          {charts.map((chart) => (
+          {chartsIn(text).map((chart) => (
             <DayChart key={chart.title} chart={chart} history={history.value!} />
           ))}
         </div>
@@ -144,7 +155,7 @@ function DayChart({ chart, history }: { chart: Chart; history: Figures }): JSX.E
         ref={holder}
         class="plot"
         role="img"
-        aria-label={`${chart.title} over the last 24 hours: ${last} in the last minute.`}
+        aria-label={texts.overview.history.chart(chart.title, last)}
       />
     </figure>
   );
@@ -178,7 +189,7 @@ function makePlot(element: HTMLElement, { curves, format }: Chart, data: uPlot.A
     ticks: { show: false },
     font: "12px system-ui, sans-serif",
   };
-  const colours = [colour("--accent"), curves[1]?.name === "failed" ? colour("--bad") : colour("--good")];
+  const colours = [colour("--accent"), curves[1]?.isBad ? colour("--bad") : colour("--good")];
   const twoDigits = (value: number): string => String(value).padStart(2, "0");
   return new uPlot(
     {

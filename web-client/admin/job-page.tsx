@@ -3,10 +3,17 @@ import type { FailureGroup, FailureGroups } from "../../shared/wire/rest/failure
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import type { JobCostInfo } from "../../shared/wire/rest/tasks.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
-import { formatBytes, formatCount, formatDuration, formatRate, formatShare, plural } from "../ui/format.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDate,
+  formatDuration,
+  formatPrecise,
+  formatRate,
+  formatShare,
+} from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
-import { failureKinds } from "./failures.tsx";
 import { Actions, ProgressBar } from "./job-row.tsx";
 import { jobStateOf } from "./job-state.ts";
 import { Log, type LogLine } from "./log.tsx";
@@ -15,6 +22,7 @@ import { Priority } from "./priority.tsx";
 import { useReading } from "./reading.ts";
 import { Results } from "./results.tsx";
 import { act } from "./state.ts";
+import { texts } from "./texts/current.ts";
 import { Tile } from "./tiles.tsx";
 import { WhyIdle } from "./why-idle.tsx";
 
@@ -29,18 +37,18 @@ export function JobPage({ id }: { id: string }): JSX.Element {
   if (!job)
     return error ? (
       <section class="card panel">
-        <p class="empty">
+        <p class="empty" lang="en">
           {shownText(error.message)} {error.remedy}
         </p>
       </section>
     ) : (
-      <p class="muted">Asking the server…</p>
+      <p class="muted">{texts.frame.asking}</p>
     );
   return (
     <>
       <Head job={job} />
       {job.endedAt === null && job.counts.running === 0 && (
-        <WhyIdle path={`${path}/why`} heading="Nothing of this job is computed at present" />
+        <WhyIdle path={`${path}/why`} heading={texts.job.nothingComputed} />
       )}
       <Figures job={job} cost={cost} />
       {job.counts.failed > 0 && <FailedTasks job={job} onRetried={again} />}
@@ -69,14 +77,20 @@ function Head({ job }: { job: JobInfo }): JSX.Element {
       <div class="progress">
         <ProgressBar job={job} />
         <p class="muted">
-          {formatCount(counts.done)} done, {formatCount(counts.running)} running, {formatCount(counts.queued)}{" "}
-          waiting, {formatCount(counts.provisional)} provisional, {formatCount(counts.failed)} failed,{" "}
-          {formatCount(counts.cancelled)} cancelled of {formatCount(counts.total)}
+          {texts.job.counts(
+            formatCount(counts.done),
+            formatCount(counts.running),
+            formatCount(counts.queued),
+            formatCount(counts.provisional),
+            formatCount(counts.failed),
+            formatCount(counts.cancelled),
+            formatCount(counts.total),
+          )}
         </p>
       </div>
       <div class="actions job-actions">
         <label class="muted">
-          Priority <Priority job={job} />
+          {texts.job.priority} <Priority job={job} />
         </label>
         <Actions job={job} />
       </div>
@@ -86,72 +100,74 @@ function Head({ job }: { job: JobInfo }): JSX.Element {
 
 function Figures({ job, cost }: { job: JobInfo; cost: JobCostInfo | undefined }): JSX.Element {
   const hasEnded = job.endedAt !== null;
-  const statement = statementText(job);
+  const { figures: text, trust } = texts.job;
   return (
     <>
       <dl class="tiles">
-        <Tile label="Done" value={formatShare(job.fraction)}>
-          {job.endedAt !== null
-            ? `ended ${new Date(job.endedAt).toLocaleString()}`
-            : `made ${new Date(job.createdAt).toLocaleString()}`}
+        <Tile label={text.done} value={formatShare(job.fraction)}>
+          {job.endedAt !== null ? text.ended(formatDate(job.endedAt)) : text.made(formatDate(job.createdAt))}
         </Tile>
-        <Tile label="Rate" value={hasEnded ? "–" : formatRate(job.rate)}>
-          over the last minute
+        <Tile label={text.rate} value={hasEnded ? "–" : formatRate(job.rate)}>
+          {text.lastMinute}
         </Tile>
         <Tile
-          label="Left"
+          label={text.left}
           value={hasEnded || job.estimatedMs === null ? "–" : formatDuration(job.estimatedMs)}
         >
           {rangeText(job)}
         </Tile>
-        <Tile label="Cost so far" value={cost ? cpuHours(cost.computedMs) : "–"}>
-          {cost ? `${plural(cost.attempts, "run")}, failed and repeated ones included` : "asking"}
+        <Tile label={text.cost} value={cost ? cpuHours(cost.computedMs) : "–"}>
+          {cost ? text.runs(formatCount(cost.attempts), cost.attempts === 1) : text.asking}
         </Tile>
-        <Tile label="Stored" value={formatBytes(job.inputBytes + job.outputBytes)}>
-          {formatBytes(job.inputBytes)} of inputs, besides blobs
+        <Tile label={text.stored} value={formatBytes(job.inputBytes + job.outputBytes)}>
+          {text.inputs(formatBytes(job.inputBytes))}
         </Tile>
       </dl>
       <section class="card panel" aria-labelledby="trust">
-        <h2 id="trust">Can the results be trusted?</h2>
-        <p>{trustText(job, statement)}</p>
+        <h2 id="trust">{trust.title}</h2>
+        <p>
+          {howVerified(job)} <Statement job={job} />
+        </p>
       </section>
     </>
   );
 }
 
 function rangeText({ endedAt, estimatedRangeMs, paused, rate }: JobInfo): string {
-  if (endedAt !== null) return "the job has ended";
-  if (paused) return "paused";
-  if (!estimatedRangeMs) return rate > 0 ? "too early for a range" : "nothing ended in the last minute";
+  const { range: text } = texts.job;
+  if (endedAt !== null) return text.ended;
+  if (paused) return text.paused;
+  if (!estimatedRangeMs) return rate > 0 ? text.tooEarly : text.standsStill;
   const [earliest, latest] = estimatedRangeMs;
   return latest === null
-    ? `at least ${formatDuration(earliest)}`
-    : `${formatDuration(earliest)} to ${formatDuration(latest)}`;
+    ? text.atLeast(formatDuration(earliest))
+    : text.between(formatDuration(earliest), formatDuration(latest));
 }
 
 /** "12 CPU s", "3.4 CPU h". */
 function cpuHours(ms: number): string {
+  const { figures: text } = texts.job;
   const hours = ms / 3.6e6;
-  if (hours < 0.1) return `${formatCount(Math.round(ms / 1000))} CPU s`;
-  return `${formatCount(Number(hours.toPrecision(3)))} CPU h`;
+  if (hours < 0.1) return text.cpuSeconds(formatCount(Math.round(ms / 1000)));
+  return text.cpuHours(formatPrecise(hours));
 }
 
-function trustText({ verify, statement: { strangers } }: JobInfo, statement: string | undefined): string {
-  const how =
-    verify === "off"
-      ? "Results of volunteers are taken as they come."
-      : verify === "audit"
-        ? "Some results of volunteers are computed again by trusted clients."
-        : verify === "trusted"
-          ? "Only trusted clients compute this job."
-          : `Results of volunteers count once ${verify.quorum} groups of them agree.`;
-  const sofar =
-    statement !== undefined
-      ? `${statement[0]!.toUpperCase()}${statement.slice(1)}.`
-      : strangers === 0
-        ? "So far every accepted result is of a trusted client, or there is none yet."
-        : "";
-  return `${how} ${sofar}`;
+function howVerified({ verify }: JobInfo): string {
+  const { trust } = texts.job;
+  return typeof verify === "string" ? trust[verify] : trust.quorum(verify.quorum);
+}
+
+/** What was verified so far. The sentence is the server's, and English. */
+function Statement({ job }: { job: JobInfo }): JSX.Element | null {
+  const statement = statementText(job);
+  if (statement !== undefined)
+    return (
+      <span lang="en">
+        {statement[0]!.toUpperCase()}
+        {statement.slice(1)}.
+      </span>
+    );
+  return job.statement.strangers === 0 ? <>{texts.job.trust.noStrangers}</> : null;
 }
 
 function FailedTasks({ job, onRetried }: { job: JobInfo; onRetried: () => void }): JSX.Element {
@@ -166,7 +182,7 @@ function FailedTasks({ job, onRetried }: { job: JobInfo; onRetried: () => void }
   return (
     <section class="card panel" aria-labelledby="failed">
       <div class="panel-head">
-        <h2 id="failed">{plural(job.counts.failed, "failed task")}</h2>
+        <h2 id="failed">{texts.counts.failedTasks(job.counts.failed)}</h2>
       </div>
       {reason && (
         <p class="message">
@@ -174,7 +190,7 @@ function FailedTasks({ job, onRetried }: { job: JobInfo; onRetried: () => void }
         </p>
       )}
       {!found ? (
-        <p class="muted">Asking the server…</p>
+        <p class="muted">{texts.frame.asking}</p>
       ) : (
         <ul class="groups">
           {found.groups.map((group) => (
@@ -192,11 +208,11 @@ function FailedTasks({ job, onRetried }: { job: JobInfo; onRetried: () => void }
         </ul>
       )}
       {found && found.ungrouped > 0 && (
-        <p class="muted">{formatCount(found.ungrouped)} more, with other messages.</p>
+        <p class="muted">{texts.job.failed.further(formatCount(found.ungrouped))}</p>
       )}
       {found && found.examined < found.failed && isWhole && (
         <p class="muted">
-          The first {formatCount(found.examined)} of {formatCount(found.failed)} failures are grouped.
+          {texts.job.failed.examined(formatCount(found.examined), formatCount(found.failed))}
         </p>
       )}
     </section>
@@ -211,18 +227,20 @@ interface GroupProps {
 
 function Group({ job, group, retry }: GroupProps): JSX.Element {
   const { kind, message, stack, count, indexes, clients } = group;
+  const { failed: text, failureKinds, failures } = texts.job;
+  const tasks = texts.counts.tasks(count);
   return (
     <li>
       <div class="panel-head">
         <p>
-          <span class="strong">{plural(count, "task")}</span> <span class="muted">{failureKinds[kind]}</span>
+          <span class="strong">{tasks}</span> <span class="muted">{failureKinds[kind]}</span>
         </p>
         {retry && (
           <DangerButton
-            label="Retry these"
-            title={`Retry ${plural(count, "task")}?`}
-            text="The tasks that failed with this message are computed again, with all their attempts."
-            verb="Retry them"
+            label={text.retry}
+            title={text.retryTitle(tasks)}
+            text={text.retryText}
+            verb={text.retryVerb}
             yes={retry}
           />
         )}
@@ -231,7 +249,7 @@ function Group({ job, group, retry }: GroupProps): JSX.Element {
         <bdi>{shownText(message)}</bdi>
       </p>
       <p class="muted">
-        Tasks{" "}
+        {text.tasks}{" "}
         {indexes.map((index, at) => (
           <>
             {at > 0 && ", "}
@@ -240,11 +258,11 @@ function Group({ job, group, retry }: GroupProps): JSX.Element {
             </a>
           </>
         ))}
-        {count > indexes.length && ` and ${formatCount(count - indexes.length)} more`}
+        {count > indexes.length && text.andMore(formatCount(count - indexes.length))}
       </p>
       {clients.length > 0 && (
         <p class="muted">
-          Last on{" "}
+          {text.lastOn}{" "}
           {clients.map(({ client, failures }, at) => (
             <>
               {at > 0 && ", "}
@@ -255,7 +273,7 @@ function Group({ job, group, retry }: GroupProps): JSX.Element {
       )}
       {stack && (
         <details>
-          <summary>Stack</summary>
+          <summary>{failures.stack}</summary>
           <pre>{shownText(stack)}</pre>
         </details>
       )}
@@ -265,29 +283,30 @@ function Group({ job, group, retry }: GroupProps): JSX.Element {
 
 function SlowestTasks({ job, cost }: { job: string; cost: JobCostInfo | undefined }): JSX.Element | null {
   if (!cost || cost.slowest.length === 0) return null;
+  const { slowest: text } = texts.job;
   return (
     <section class="card panel" aria-labelledby="slowest">
-      <h2 id="slowest">Slowest tasks</h2>
+      <h2 id="slowest">{text.title}</h2>
       <table class="table">
         <thead>
           <tr>
-            <th scope="col">Task</th>
+            <th scope="col">{text.task}</th>
             <th scope="col" class="number">
-              Time
+              {text.time}
             </th>
-            <th scope="col">Client</th>
+            <th scope="col">{text.client}</th>
           </tr>
         </thead>
         <tbody>
           {cost.slowest.slice(0, slowestShown).map(({ index, elapsedMs, client }) => (
             <tr key={index}>
-              <th scope="row" data-label="Task">
+              <th scope="row" data-label={text.task}>
                 <a href={hashOf({ at: "task", job, index })}>{formatCount(index)}</a>
               </th>
-              <td data-label="Time" class="number">
+              <td data-label={text.time} class="number">
                 {shortTime(elapsedMs)}
               </td>
-              <td data-label="Client" class="long-name">
+              <td data-label={text.client} class="long-name">
                 {shownName(client)}
               </td>
             </tr>

@@ -1,5 +1,5 @@
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
-import { plural } from "../ui/format.ts";
+import { texts } from "./texts/current.ts";
 
 interface JobStateLabel {
   readonly label: string;
@@ -14,21 +14,23 @@ export function jobStateOf(
   >,
 ): JobStateLabel {
   const { state, paused, counts, waitingFor } = job;
-  if (state === "cancelled") return { label: "cancelled", tone: "quiet" };
-  if (state === "quarantined") return { label: "quarantined", tone: "bad" };
+  const { states } = texts.job;
+  if (state === "cancelled") return { label: states.cancelled, tone: "quiet" };
+  if (state === "quarantined") return { label: states.quarantined, tone: "bad" };
   if (state === "finished")
     return counts.failed > 0
-      ? { label: "ended with failures", tone: "bad" }
-      : { label: "done", tone: "good" };
-  if (state === "blocked") return { label: "blocked", tone: "bad" };
-  if (paused) return { label: "paused", tone: "warning" };
-  if (job.quotaFull) return { label: "quota full", tone: "warning" };
+      ? { label: states.endedWithFailures, tone: "bad" }
+      : { label: states.done, tone: "good" };
+  if (state === "blocked") return { label: states.blocked, tone: "bad" };
+  if (paused) return { label: states.paused, tone: "warning" };
+  if (job.quotaFull) return { label: states.quotaFull, tone: "warning" };
   if (job.missingData.length > 0)
-    return { label: `${plural(job.missingData.length, "blob")} to be put again`, tone: "warning" };
-  if (job.statement.irreproducible) return { label: "not reproducible", tone: "warning" };
-  if (waitingFor.length > 0) return { label: `waits for ${plural(waitingFor.length, "job")}`, tone: "quiet" };
-  if (counts.running > 0) return { label: "running", tone: "busy" };
-  if (counts.provisional > 0) return { label: "verifying", tone: "busy" };
-  if (counts.queued > 0) return { label: "waiting", tone: "quiet" };
-  return { label: "open", tone: "quiet" };
+    return { label: states.missingData(texts.counts.blobs(job.missingData.length)), tone: "warning" };
+  if (job.statement.irreproducible) return { label: states.irreproducible, tone: "warning" };
+  if (waitingFor.length > 0)
+    return { label: states.waitsFor(texts.counts.jobs(waitingFor.length)), tone: "quiet" };
+  if (counts.running > 0) return { label: states.running, tone: "busy" };
+  if (counts.provisional > 0) return { label: states.verifying, tone: "busy" };
+  if (counts.queued > 0) return { label: states.waiting, tone: "quiet" };
+  return { label: states.open, tone: "quiet" };
 }

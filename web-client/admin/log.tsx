@@ -1,7 +1,8 @@
 import type { JSX } from "preact";
-import { formatCount } from "../ui/format.ts";
+import { formatCount, formatTime } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { hashOf } from "./place.ts";
+import { texts } from "./texts/current.ts";
 
 export interface LogLine {
   readonly at: number;
@@ -18,19 +19,17 @@ export function Log({ lines, job }: { lines: readonly LogLine[]; job: string }):
   const shown = lines.slice(-shownLines).toReversed();
   return (
     <section class="card panel" aria-labelledby="log">
-      <h2 id="log">Log</h2>
+      <h2 id="log">{texts.frame.log}</h2>
       {shown.length < lines.length && (
-        <p class="muted">
-          The newest {formatCount(shown.length)} of {formatCount(lines.length)} lines.
-        </p>
+        <p class="muted">{texts.frame.newestLines(formatCount(shown.length), formatCount(lines.length))}</p>
       )}
       <ol class="log" tabIndex={0} aria-labelledby="log">
         {shown.map(({ at, index, client, line }) => (
           <li key={`${at} ${index} ${line}`}>
             <span class="muted">
-              {new Date(at).toLocaleTimeString()}{" "}
-              <a href={hashOf({ at: "task", job, index })}>task {formatCount(index)}</a> on{" "}
-              {shownName(client)}
+              {formatTime(at)}{" "}
+              <a href={hashOf({ at: "task", job, index })}>{texts.stream.task(formatCount(index))}</a>{" "}
+              {texts.frame.on(shownName(client))}
             </span>{" "}
             <bdi>{shownText(line)}</bdi>
           </li>

@@ -1,6 +1,8 @@
 import type { JSX } from "preact";
+import { formatCount } from "../ui/format.ts";
 import { shownText } from "../ui/shown-name.ts";
 import { notice, staleSeconds } from "./state.ts";
+import { texts } from "./texts/current.ts";
 
 /** The newest refusal, with its remedy. */
 export function Notice(): JSX.Element {
@@ -9,14 +11,14 @@ export function Notice(): JSX.Element {
     <div role="alert">
       {error && (
         <div class="banner bad">
-          <p>
+          <p lang="en">
             <strong>
               <bdi>{shownText(error.message)}</bdi>
             </strong>{" "}
             {error.remedy}
           </p>
           <button type="button" class="button small" onClick={() => (notice.value = undefined)}>
-            Dismiss
+            {texts.frame.dismiss}
           </button>
         </div>
       )}
@@ -32,8 +34,7 @@ export function StaleBanner(): JSX.Element {
       {seconds !== undefined && (
         <div class="banner warn">
           <p>
-            <strong>These figures are {seconds} s old:</strong> the server stopped sending. The page connects
-            again by itself as soon as the server answers.
+            <strong>{texts.frame.stale(formatCount(seconds))}</strong> {texts.frame.staleHow}
           </p>
         </div>
       )}

@@ -4,6 +4,7 @@ import { limits } from "../../shared/limits.ts";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { shownName } from "../ui/shown-name.ts";
 import { act } from "./state.ts";
+import { texts } from "./texts/current.ts";
 
 /** A job's priority, changed in place: Enter or leaving the field sends it, Escape does not. */
 export function Priority({ job }: { job: JobInfo }): JSX.Element {
@@ -22,7 +23,7 @@ export function Priority({ job }: { job: JobInfo }): JSX.Element {
       step="1"
       min={limits.minPriority}
       max={limits.maxPriority}
-      aria-label={`Priority of ${shownName(job.name)}`}
+      aria-label={texts.job.priorityOf(shownName(job.name))}
       value={typed.value ?? job.priority}
       onInput={({ currentTarget }) => (typed.value = currentTarget.value)}
       onKeyDown={({ key, currentTarget }) => {

@@ -8,6 +8,7 @@ import { shownName, shownText } from "../ui/shown-name.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { readCsv } from "./csv.ts";
 import { useReading } from "./reading.ts";
+import { texts } from "./texts/current.ts";
 
 /** Characters and rows of a text that are shown; the file has all of it. */
 const shownChars = 20_000;
@@ -20,7 +21,7 @@ export function Results({ job }: { job: JobInfo }): JSX.Element {
   return (
     <section class="card panel" aria-labelledby="results">
       <div class="panel-head">
-        <h2 id="results">Results</h2>
+        <h2 id="results">{texts.job.results.title}</h2>
         <div class="action-list">
           <a class="button small" href={`${path}/results?format=ndjson`} download>
             NDJSON
@@ -34,7 +35,7 @@ export function Results({ job }: { job: JobInfo }): JSX.Element {
         <Shown key={attachment.name} path={path} attachment={attachment} />
       ))}
       <details>
-        <summary>Fetch them from a program</summary>
+        <summary>{texts.job.results.program}</summary>
         {linesFor(job.id).map(([language, text]) => (
           <div key={language} class="snippet">
             <div class="panel-head">
@@ -57,7 +58,7 @@ function Shown({ path, attachment }: { path: string; attachment: Attachment }): 
     <figure class="attachment">
       {type.startsWith("image/") ? (
         // In an <img> nothing of an SVG runs or loads.
-        <img src={address} alt={`${shownName(name)}, as the customer attached it`} loading="lazy" />
+        <img src={address} alt={texts.job.results.attached(shownName(name))} loading="lazy" />
       ) : (
         <TextOf address={address} isTable={type === "text/csv"} name={name} />
       )}
@@ -112,7 +113,9 @@ function TextOf({
           ))}
         </tbody>
       </table>
-      {rows.length > shownRows + 1 && <p class="muted">The first {formatCount(shownRows)} rows.</p>}
+      {rows.length > shownRows + 1 && (
+        <p class="muted">{texts.job.results.firstRows(formatCount(shownRows))}</p>
+      )}
     </div>
   );
 }

@@ -1,7 +1,8 @@
 import type { JSX } from "preact";
 import type { ServerInfo } from "../../shared/wire/rest/status.ts";
-import { formatCount, formatRate, plural } from "../ui/format.ts";
+import { formatCount, formatRate } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
+import { texts } from "./texts/current.ts";
 
 /** A server that is this late with its sign of life is marked. */
 const lateMs = 3000;
@@ -11,27 +12,28 @@ const lagShownMs = 100;
 export function Servers({ servers }: { servers: readonly ServerInfo[] }): JSX.Element | null {
   if (servers.length < 2) return null;
   const live = servers.filter((server) => server.live).length;
+  const text = texts.overview.servers;
   return (
     <section class="card panel" aria-labelledby="servers">
       <div class="panel-head">
-        <h2 id="servers">{plural(live, "server")}</h2>
+        <h2 id="servers">{texts.counts.servers(live)}</h2>
       </div>
       <table class="table">
         <thead>
           <tr>
-            <th scope="col">Server</th>
-            <th scope="col">State</th>
+            <th scope="col">{text.server}</th>
+            <th scope="col">{text.state}</th>
             <th scope="col" class="number">
-              Clients
+              {text.clients}
             </th>
             <th scope="col" class="number">
-              Tasks
+              {text.tasks}
             </th>
             <th scope="col" class="number">
-              Rate
+              {text.rate}
             </th>
             <th scope="col" class="number">
-              Lag
+              {text.lag}
             </th>
           </tr>
         </thead>
@@ -47,29 +49,32 @@ export function Servers({ servers }: { servers: readonly ServerInfo[] }): JSX.El
 
 function ServerRow({ server }: { server: ServerInfo }): JSX.Element {
   const { name, url, live, silentMs, version, clients, slots, tasks, claimed, rate, lagMs } = server;
+  const text = texts.overview.servers;
   return (
     <tr>
-      <th scope="row" data-label="Server">
+      <th scope="row" data-label={text.server}>
         <span class="strong">{shownName(url ?? name)}</span>
         <span class="muted sub">
           {shownName(name)}
           {version !== null && `, ${version}`}
         </span>
       </th>
-      <td data-label="State">{stateOf(live, silentMs)}</td>
-      <td data-label="Clients" class="number">
+      <td data-label={text.state}>{stateOf(live, silentMs)}</td>
+      <td data-label={text.clients} class="number">
         {formatCount(live ? clients : 0)}
-        <span class="muted sub">{plural(live ? slots : 0, "slot")}</span>
+        <span class="muted sub">{texts.counts.slots(live ? slots : 0)}</span>
       </td>
-      <td data-label="Tasks" class="number">
+      <td data-label={text.tasks} class="number">
         {formatCount(live ? tasks : 0)}
-        <span class="muted sub">{formatCount(live ? claimed : 0)} claimed</span>
+        <span class="muted sub">{text.claimed(formatCount(live ? claimed : 0))}</span>
       </td>
-      <td data-label="Rate" class="number">
+      <td data-label={text.rate} class="number">
         {live ? formatRate(rate) : "–"}
       </td>
-      <td data-label="Lag" class="number">
-        <span class={live && lagMs >= lagShownMs ? "bad" : ""}>{live ? `${Math.round(lagMs)} ms` : "–"}</span>
+      <td data-label={text.lag} class="number">
+        <span class={live && lagMs >= lagShownMs ? "bad" : ""}>
+          {live ? `${formatCount(Math.round(lagMs))} ms` : "–"}
+        </span>
       </td>
     </tr>
   );
@@ -77,7 +82,8 @@ function ServerRow({ server }: { server: ServerInfo }): JSX.Element {
 
 function stateOf(live: boolean, silentMs: number): JSX.Element {
   const seconds = Math.round(silentMs / 1000);
-  if (!live) return <span class="bad">gone for {plural(seconds, "second")}</span>;
-  if (silentMs > lateMs) return <span class="bad">silent for {plural(seconds, "second")}</span>;
-  return <span>alive</span>;
+  const text = texts.overview.servers;
+  if (!live) return <span class="bad">{text.gone(seconds)}</span>;
+  if (silentMs > lateMs) return <span class="bad">{text.silent(seconds)}</span>;
+  return <span>{text.alive}</span>;
 }

@@ -1,7 +1,9 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { PlatformError } from "../../shared/errors.ts";
+import { Sentence } from "./sentence.tsx";
 import { signedIn, signIn } from "./state.ts";
+import { texts } from "./texts/current.ts";
 
 /** The form that takes a token. */
 export function SignIn(): JSX.Element {
@@ -21,13 +23,12 @@ export function SignIn(): JSX.Element {
     busy.value = false;
   };
   const role = signedIn.value?.role;
+  const { signIn: text } = texts.frame;
   return (
     <section class="card sign-in" aria-labelledby="sign-in">
-      <h2 id="sign-in">Sign in</h2>
+      <h2 id="sign-in">{text.title}</h2>
       <p class="muted">
-        {role
-          ? `You are signed in as a ${role}; this page needs the token of an administrator.`
-          : "This page needs the token of an administrator. The server wrote one to a file when it started, and prints where; `manyhands token create --role admin` makes another."}
+        <Sentence text={role ? text.wrongRole(role) : text.how} />
       </p>
       <form
         onSubmit={(event) => {
@@ -36,7 +37,7 @@ export function SignIn(): JSX.Element {
         }}
       >
         <label>
-          <span>Token</span>
+          <span>{text.token}</span>
           <input
             type="password"
             name="token"
@@ -48,11 +49,11 @@ export function SignIn(): JSX.Element {
             onInput={({ currentTarget }) => (token.value = currentTarget.value)}
           />
         </label>
-        <p id="sign-in-problem" class="problem" role="alert">
+        <p id="sign-in-problem" class="problem" role="alert" lang="en">
           {problem}
         </p>
         <button type="submit" class="button primary" disabled={busy}>
-          Sign in
+          {text.title}
         </button>
       </form>
     </section>

@@ -1,12 +1,12 @@
 import type { JSX } from "preact";
 import type { TaskInfo } from "../../shared/wire/rest/tasks.ts";
-import { formatBytes, formatCount, formatShare, plural } from "../ui/format.ts";
+import { formatBytes, formatCount, formatShare, formatTime } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { shortTime } from "./job-page.tsx";
-import { failureKinds } from "./failures.tsx";
 import { Log } from "./log.tsx";
 import { hashOf } from "./place.ts";
 import { useReading } from "./reading.ts";
+import { texts } from "./texts/current.ts";
 import { Tile } from "./tiles.tsx";
 
 const tones: Record<TaskInfo["state"], string> = {
@@ -25,23 +25,23 @@ export function TaskPage({ job, index }: { job: string; index: number }): JSX.El
     <>
       <section class="card panel" aria-labelledby="task">
         <div class="panel-head">
-          <h2 id="task">Task {formatCount(index)}</h2>
-          {task && <span class={`pill ${tones[task.state]}`}>{task.state}</span>}
+          <h2 id="task">{texts.task.title(formatCount(index))}</h2>
+          {task && <span class={`pill ${tones[task.state]}`}>{texts.task.states[task.state]}</span>}
         </div>
         <p>
           <a href={hashOf({ at: "job", job })}>
-            Job <code>{job}</code>
+            {texts.task.job} <code>{job}</code>
           </a>
         </p>
         {error && (
-          <p class="bad">
+          <p class="bad" lang="en">
             {shownText(error.message)} {error.remedy}
           </p>
         )}
         {task?.failure && (
           <div class="failures">
             <p class="muted">
-              {failureKinds[task.failure.kind]} · {plural(task.failure.attempts, "attempt")}
+              {texts.job.failureKinds[task.failure.kind]} · {texts.counts.attempts(task.failure.attempts)}
             </p>
             <p class="message">
               <bdi>{shownText(task.failure.message)}</bdi>
@@ -58,23 +58,20 @@ export function TaskPage({ job, index }: { job: string; index: number }): JSX.El
 }
 
 function Sizes({ task }: { task: TaskInfo }): JSX.Element {
+  const { task: text, counts } = texts;
   return (
     <dl class="tiles">
       {(["input", "output"] as const).map((value) => {
         const size = task[value];
         return (
-          <Tile
-            key={value}
-            label={value === "input" ? "Input" : "Output"}
-            value={size ? formatBytes(size.bytes) : "–"}
-          >
+          <Tile key={value} label={text[value]} value={size ? formatBytes(size.bytes) : "–"}>
             {size === null
-              ? "none"
+              ? text.none
               : size.references > 0
-                ? `and ${plural(size.references, "blob")} of ${formatBytes(size.referencedBytes)}`
+                ? text.references(counts.blobs(size.references), formatBytes(size.referencedBytes))
                 : size.blob !== undefined
-                  ? "in a blob"
-                  : "inline"}
+                  ? text.inBlob
+                  : text.inline}
           </Tile>
         );
       })}
@@ -83,55 +80,56 @@ function Sizes({ task }: { task: TaskInfo }): JSX.Element {
 }
 
 function Runs({ task: { runs, leases } }: { task: TaskInfo }): JSX.Element {
+  const { task: text } = texts;
   return (
     <section class="card panel" aria-labelledby="runs">
-      <h2 id="runs">Attempts</h2>
+      <h2 id="runs">{text.attempts}</h2>
       {runs.length + leases.length === 0 ? (
-        <p class="muted">
-          None that this server remembers: it keeps the latest of all jobs, since its start.
-        </p>
+        <p class="muted">{text.noAttempts}</p>
       ) : (
         <table class="table">
           <thead>
             <tr>
-              <th scope="col">Attempt</th>
-              <th scope="col">Client</th>
+              <th scope="col">{text.attempt}</th>
+              <th scope="col">{text.client}</th>
               <th scope="col" class="number">
-                Time
+                {text.time}
               </th>
-              <th scope="col">Outcome</th>
+              <th scope="col">{text.outcome}</th>
             </tr>
           </thead>
           <tbody>
             {runs.map(({ attempt, name, client, endedAt, elapsedMs, failure }) => (
               <tr key={`${client} ${attempt}`}>
-                <th scope="row" data-label="Attempt">
+                <th scope="row" data-label={text.attempt}>
                   {attempt}
                 </th>
-                <td data-label="Client" class="long-name">
+                <td data-label={text.client} class="long-name">
                   {shownName(name)} <code>{client}</code>
                 </td>
-                <td data-label="Time" class="number">
+                <td data-label={text.time} class="number">
                   {shortTime(elapsedMs)}
-                  <span class="muted sub">{new Date(endedAt).toLocaleTimeString()}</span>
+                  <span class="muted sub">{formatTime(endedAt)}</span>
                 </td>
-                <td data-label="Outcome" class="wide">
-                  {failure ? <bdi class="bad long-name">{shownText(failure.message)}</bdi> : "a result"}
+                <td data-label={text.outcome} class="wide">
+                  {failure ? <bdi class="bad long-name">{shownText(failure.message)}</bdi> : text.result}
                 </td>
               </tr>
             ))}
             {leases.map(({ attempt, name, client, sinceMs, progress }) => (
               <tr key={`${client} ${attempt}`}>
-                <th scope="row" data-label="Attempt">
+                <th scope="row" data-label={text.attempt}>
                   {attempt}
                 </th>
-                <td data-label="Client" class="long-name">
+                <td data-label={text.client} class="long-name">
                   {shownName(name)} <code>{client}</code>
                 </td>
-                <td data-label="Time" class="number">
+                <td data-label={text.time} class="number">
                   {shortTime(sinceMs)}
                 </td>
-                <td data-label="Outcome">{progress > 0 ? `running, ${formatShare(progress)}` : "running"}</td>
+                <td data-label={text.outcome}>
+                  {progress > 0 ? text.runningShare(formatShare(progress)) : text.running}
+                </td>
               </tr>
             ))}
           </tbody>

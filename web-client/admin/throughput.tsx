@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { formatRate } from "../ui/format.ts";
+import { texts } from "./texts/current.ts";
 
 /** Results a second over the last five minutes. */
 export function Throughput({ perSecond }: { perSecond: readonly number[] }): JSX.Element {
@@ -33,18 +34,14 @@ export function Throughput({ perSecond }: { perSecond: readonly number[] }): JSX
 
   const now = mean(perSecond.slice(-10));
   const most = Math.max(0, ...perSecond);
+  const text = texts.overview.throughput;
   return (
     <section class="card panel chart" aria-labelledby="throughput">
       <div class="panel-head">
-        <h2 id="throughput">Throughput</h2>
-        <span class="muted">{formatRate(now)} now · last five minutes</span>
+        <h2 id="throughput">{text.title}</h2>
+        <span class="muted">{text.now(formatRate(now))}</span>
       </div>
-      <div
-        ref={holder}
-        class="plot"
-        role="img"
-        aria-label={`Results a second over the last five minutes: ${formatRate(now)} now, ${formatRate(most)} at most.`}
-      />
+      <div ref={holder} class="plot" role="img" aria-label={text.chart(formatRate(now), formatRate(most))} />
     </section>
   );
 }
@@ -94,5 +91,5 @@ function makePlot(element: HTMLElement, perSecond: readonly number[]): uPlot {
 }
 
 function minutesAgo(seconds: number): string {
-  return seconds === 0 ? "now" : `−${Math.round(-seconds / 60)} min`;
+  return seconds === 0 ? texts.overview.throughput.atPresent : `−${Math.round(-seconds / 60)} min`;
 }

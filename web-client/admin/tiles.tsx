@@ -1,37 +1,40 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { ServerStatus } from "../../shared/wire/rest/status.ts";
-import { formatBytes, formatCount, formatDuration, formatRate, plural } from "../ui/format.ts";
+import { formatBytes, formatCount, formatDuration, formatRate } from "../ui/format.ts";
+import { texts } from "./texts/current.ts";
 
 /** The server's main figures. */
 export function Tiles({ status }: { status: ServerStatus }): JSX.Element {
   const { clients, tasks, blobs, damaged } = status;
+  const { tiles: text } = texts.overview;
+  const { counts } = texts;
   return (
     <dl class="tiles">
-      <Tile label="Clients" value={formatCount(clients.browser + clients.node)}>
-        {plural(clients.browser, "browser")}, {formatCount(clients.node)} headless
+      <Tile label={text.clients} value={formatCount(clients.browser + clients.node)}>
+        {text.clientsOf(counts.browsers(clients.browser), formatCount(clients.node))}
       </Tile>
-      <Tile label="Slots busy" value={`${formatCount(clients.busy)} / ${formatCount(clients.slots)}`}>
-        {formatRate(status.rate)} results
+      <Tile label={text.slotsBusy} value={`${formatCount(clients.busy)} / ${formatCount(clients.slots)}`}>
+        {text.results(formatRate(status.rate))}
       </Tile>
-      <Tile label="Tasks waiting" value={formatCount(tasks.queued)}>
-        {formatCount(tasks.running)} running
-        {tasks.provisional > 0 && `, ${formatCount(tasks.provisional)} provisional`}
+      <Tile label={text.waiting} value={formatCount(tasks.queued)}>
+        {text.running(formatCount(tasks.running))}
+        {tasks.provisional > 0 && text.provisional(formatCount(tasks.provisional))}
       </Tile>
-      <Tile label="Tasks done" value={formatCount(tasks.done)}>
+      <Tile label={text.done} value={formatCount(tasks.done)}>
         {tasks.droppedResults > 0
-          ? `${formatCount(tasks.droppedResults)} late results dropped`
-          : `${plural(status.jobs, "job")} under way`}
+          ? text.dropped(formatCount(tasks.droppedResults))
+          : text.underWay(counts.jobs(status.jobs))}
       </Tile>
-      <Tile label="Tasks failed" value={formatCount(tasks.failed)} bad={tasks.failed > 0}>
-        {tasks.failed > 0 ? "see the jobs below" : "none"}
+      <Tile label={text.failed} value={formatCount(tasks.failed)} bad={tasks.failed > 0}>
+        {tasks.failed > 0 ? text.seeJobs : text.noneFailed}
       </Tile>
-      <Tile label="Data kept" value={formatBytes(blobs.bytes)} bad={damaged.records + damaged.blobs > 0}>
-        of {formatBytes(blobs.quotaBytes)}, {plural(blobs.count, "blob")}
-        {damaged.blobs > 0 && `, ${formatCount(damaged.blobs)} damaged`}
-        {damaged.records > 0 && `, ${plural(damaged.records, "record")} damaged`}
+      <Tile label={text.data} value={formatBytes(blobs.bytes)} bad={damaged.records + damaged.blobs > 0}>
+        {text.dataOf(formatBytes(blobs.quotaBytes), counts.blobs(blobs.count))}
+        {damaged.blobs > 0 && text.damagedBlobs(formatCount(damaged.blobs))}
+        {damaged.records > 0 && text.damagedRecords(damaged.records)}
       </Tile>
-      <Tile label="Up for" value={formatDuration(Date.now() - status.startedAt)}>
-        version {status.version}
+      <Tile label={text.upFor} value={formatDuration(Date.now() - status.startedAt)}>
+        {text.version(status.version)}
       </Tile>
     </dl>
   );

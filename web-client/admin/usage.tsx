@@ -1,37 +1,39 @@
 import type { JSX } from "preact";
 import type { UsageInfo } from "../../shared/wire/rest/usage.ts";
-import { formatBytes, formatCount, plural } from "../ui/format.ts";
+import { formatBytes, formatCount } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
+import { texts } from "./texts/current.ts";
 
 /** Stored bytes and jobs of each customer, beside its quota. */
 export function Usage({ usage }: { usage: readonly UsageInfo[] }): JSX.Element | null {
   if (usage.length === 0) return null;
+  const text = texts.overview.usage;
   return (
     <section class="card panel" aria-labelledby="usage">
       <div class="panel-head">
-        <h2 id="usage">{plural(usage.length, "customer")}</h2>
+        <h2 id="usage">{texts.counts.customers(usage.length)}</h2>
       </div>
       <table class="table">
         <thead>
           <tr>
-            <th scope="col">Customer</th>
+            <th scope="col">{text.customer}</th>
             <th scope="col" class="number">
-              Stored
+              {text.stored}
             </th>
             <th scope="col" class="number">
-              Inputs
+              {text.inputs}
             </th>
             <th scope="col" class="number">
-              Outputs
+              {text.outputs}
             </th>
             <th scope="col" class="number">
-              Blobs
+              {text.blobs}
             </th>
             <th scope="col" class="number">
-              Jobs
+              {text.jobs}
             </th>
             <th scope="col" class="number">
-              Open tasks
+              {text.openTasks}
             </th>
           </tr>
         </thead>
@@ -47,34 +49,33 @@ export function Usage({ usage }: { usage: readonly UsageInfo[] }): JSX.Element |
 
 function UsageRow({ usage }: { usage: UsageInfo }): JSX.Element {
   const { customer, bytes, jobs, kernels, openTasks, quota, full } = usage;
+  const text = texts.overview.usage;
   return (
     <tr>
-      <th scope="row" data-label="Customer">
+      <th scope="row" data-label={text.customer}>
         <span class="strong">{shownName(customer)}</span>
-        {full && <span class="bad sub">quota full: no task is handed out</span>}
+        {full && <span class="bad sub">{text.full}</span>}
       </th>
-      <td data-label="Stored" class="number">
+      <td data-label={text.stored} class="number">
         {formatBytes(bytes.total)}
-        <span class="muted sub">of {formatBytes(quota.bytes)}</span>
+        <span class="muted sub">{text.of(formatBytes(quota.bytes))}</span>
       </td>
-      <td data-label="Inputs" class="number">
+      <td data-label={text.inputs} class="number">
         {formatBytes(bytes.inputs)}
       </td>
-      <td data-label="Outputs" class="number">
+      <td data-label={text.outputs} class="number">
         {formatBytes(bytes.outputs)}
       </td>
-      <td data-label="Blobs" class="number">
+      <td data-label={text.blobs} class="number">
         {formatBytes(bytes.blobs)}
       </td>
-      <td data-label="Jobs" class="number">
+      <td data-label={text.jobs} class="number">
         {formatCount(jobs)}
-        <span class="muted sub">
-          of {formatCount(quota.jobs)}, {plural(kernels, "kernel")}
-        </span>
+        <span class="muted sub">{text.jobsOf(formatCount(quota.jobs), texts.counts.kernels(kernels))}</span>
       </td>
-      <td data-label="Open tasks" class="number">
+      <td data-label={text.openTasks} class="number">
         {formatCount(openTasks)}
-        <span class="muted sub">of {formatCount(quota.openTasks)}</span>
+        <span class="muted sub">{text.of(formatCount(quota.openTasks))}</span>
       </td>
     </tr>
   );

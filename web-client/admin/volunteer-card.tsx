@@ -5,14 +5,17 @@ import type { CreatedToken } from "../../shared/wire/rest/tokens.ts";
 import { ClientProgram } from "./client-program.tsx";
 import { CopyButton } from "./copy-button.tsx";
 import { QrCode } from "../ui/qr-code.tsx";
+import { Sentence } from "./sentence.tsx";
 import { act } from "./state.ts";
+import { texts } from "./texts/current.ts";
 
 /** The address under which others join, as text and for a phone's camera. */
 export function VolunteerCard({ status }: { status: ServerStatus }): JSX.Element {
+  const text = texts.overview.join;
   const invitation = useSignal<string | undefined>(undefined);
   const address = invitation.value ?? bestAddress(status.volunteerUrls);
   const invite = async (): Promise<void> => {
-    const made = await act("POST", "api/tokens", { role: "volunteer", name: "invitation" });
+    const made = await act("POST", "api/tokens", { role: "volunteer", name: text.invitation });
     if (made)
       invitation.value =
         (made as CreatedToken).inviteUrl ?? `${address}/?invite=${(made as CreatedToken).token}`;
@@ -21,20 +24,17 @@ export function VolunteerCard({ status }: { status: ServerStatus }): JSX.Element
   return (
     <section class="card panel join" aria-labelledby="join">
       <div class="panel-head">
-        <h2 id="join">Add computers</h2>
+        <h2 id="join">{text.title}</h2>
       </div>
       {status.volunteers === "off" ? (
         <p class="muted">
-          This server takes no volunteers. Start headless clients with a client token, or start the server
-          with <code>--volunteers open</code>.
+          <Sentence text={text.off} />
         </p>
       ) : needsInvitation ? (
         <>
-          <p class="muted">
-            Volunteers need an invitation. Anybody who has its address can compute, and nothing else.
-          </p>
+          <p class="muted">{text.invitationNeeded}</p>
           <button type="button" class="button primary" onClick={() => void invite()}>
-            Make an invitation
+            {text.invite}
           </button>
         </>
       ) : (
@@ -46,19 +46,20 @@ export function VolunteerCard({ status }: { status: ServerStatus }): JSX.Element
 }
 
 function Address({ address }: { address: string }): JSX.Element {
+  const text = texts.overview.join;
   return (
     <>
-      <p class="muted">Open this address in a browser on any computer, and it helps.</p>
+      <p class="muted">{text.open}</p>
       <div class="address">
         <a href={address}>{address}</a>
         <CopyButton text={address} />
       </div>
       {isLocal(address) ? (
         <p class="muted hint">
-          Only this machine can open it. To let others in, start the server with <code>--host 0.0.0.0</code>.
+          <Sentence text={text.localOnly} />
         </p>
       ) : (
-        <QrCode text={address} />
+        <QrCode text={address} label={texts.frame.qrCode(address)} />
       )}
     </>
   );

@@ -13,7 +13,7 @@ export function WhyIdle({ path, heading }: { path: string; heading: string }): J
   return (
     <section class="card panel" aria-labelledby="why">
       <h2 id="why">{heading}</h2>
-      <ul class="reasons">
+      <ul class="reasons" lang="en">
         {reasons.map(({ text }) => (
           <li key={text}>{shownText(text)}</li>
         ))}

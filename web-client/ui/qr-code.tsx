@@ -6,8 +6,8 @@ import qrcode from "qrcode-generator";
 /** White space around a code, in modules (ISO/IEC 18004). */
 const margin = 4;
 
-/** A QR code as one SVG path. */
-export function QrCode({ text }: { text: string }): JSX.Element {
+/** A QR code as one SVG path. @param label - what it is, for those who cannot see it */
+export function QrCode({ text, label }: { text: string; label: string }): JSX.Element {
   const code = qrcode(0, "M");
   code.addData(text);
   code.make();
@@ -22,7 +22,7 @@ export function QrCode({ text }: { text: string }): JSX.Element {
       class="qr"
       viewBox={`0 0 ${size} ${size}`}
       role="img"
-      aria-label={`QR code of ${text}`}
+      aria-label={label}
       shape-rendering="crispEdges"
     >
       <rect width={size} height={size} fill="#fff" />

@@ -1,8 +1,8 @@
 import type { Attempts } from "../../../shared/wire/attempts.ts";
+import { formatClock } from "../../ui/format.ts";
 import { shownName } from "../../ui/shown-name.ts";
 import { Bars, type Bar } from "./bars.ts";
 import { failedColour, jobColours, quietColour } from "./colours.ts";
-import { clock } from "./describe-bar.ts";
 import { paint, pixelOf, type Paints } from "./paint.ts";
 import { advance, firstView, pan, scroll, ticksOf, zoom, type View } from "./view.ts";
 
@@ -176,7 +176,7 @@ export class StreamCanvas {
     for (const { at, stepMs } of ticksOf(this.#view, width / (110 * ratio))) {
       const x = ((at - from) / (to - from)) * width;
       context.fillRect(Math.round(x), height, 1, 4 * ratio);
-      const text = clock(at, stepMs < 1000);
+      const text = formatClock(at, stepMs < 1000);
       const half = context.measureText(text).width / 2;
       context.fillText(
         text,

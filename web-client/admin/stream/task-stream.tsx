@@ -1,9 +1,10 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { formatCount, plural } from "../../ui/format.ts";
+import { formatCount } from "../../ui/format.ts";
 import { shownName } from "../../ui/shown-name.ts";
 import { snapshot } from "../state.ts";
+import { texts } from "../texts/current.ts";
 import type { StreamJob } from "./bars.ts";
 import { describeBar } from "./describe-bar.ts";
 import { StreamCanvas, type Hovered } from "./stream-canvas.ts";
@@ -45,17 +46,18 @@ export function TaskStream(): JSX.Element {
     };
   }, []);
   const { attempts, lanes, jobs } = facts.value;
+  const { stream: text, counts } = texts;
   const several = (snapshot.value?.status.servers?.length ?? 0) > 1;
   return (
     <section class="card panel stream" aria-labelledby="stream">
       <div class="panel-head">
-        <h2 id="stream">Task stream</h2>
+        <h2 id="stream">{text.title}</h2>
         <div class="action-list">
           <button type="button" class="button small" onClick={() => stream.current?.zoomBy(0.5)}>
-            Zoom in
+            {text.zoomIn}
           </button>
           <button type="button" class="button small" onClick={() => stream.current?.zoomBy(2)}>
-            Zoom out
+            {text.zoomOut}
           </button>
           <button
             type="button"
@@ -63,14 +65,13 @@ export function TaskStream(): JSX.Element {
             disabled={follows.value}
             onClick={() => stream.current?.toNow()}
           >
-            Now
+            {text.now}
           </button>
         </div>
       </div>
       <p class="muted hint">
-        {plural(attempts, "attempt")} in {plural(lanes, "slot")}
-        {several && " of this server"}. Click into it, then: wheel or + − to zoom, drag or arrows to move, [ ]
-        from attempt to attempt.
+        {(several ? text.factsOfServer : text.facts)(counts.attempts(attempts), counts.slots(lanes))}.{" "}
+        {text.how}
       </p>
       <div class="stream-area">
         <canvas
@@ -78,7 +79,7 @@ export function TaskStream(): JSX.Element {
           style={{ height: `clamp(8rem, ${lanes * lanePixels + axisPixels}px, 30rem)` }}
           tabIndex={0}
           role="img"
-          aria-label={`Attempts by time, a lane a slot: ${formatCount(attempts)} attempts in ${formatCount(lanes)} slots. Arrow keys move, plus and minus zoom, Home and End go to the oldest and the newest, brackets go from attempt to attempt.`}
+          aria-label={text.chart(formatCount(attempts), formatCount(lanes))}
         />
         {hovered.value && <Tip hovered={hovered.value} />}
       </div>
@@ -93,16 +94,16 @@ export function TaskStream(): JSX.Element {
           </li>
         ))}
         <li>
-          <span class="swatch failed" /> failed
+          <span class="swatch failed" /> {text.failed}
         </li>
         <li>
-          <span class="swatch failed striped" /> lost
+          <span class="swatch failed striped" /> {text.lost}
         </li>
         <li>
-          <span class="swatch quiet striped" /> cancelled, handed back
+          <span class="swatch quiet striped" /> {text.cancelled}
         </li>
         <li>
-          <span class="swatch check striped" /> verifies another result
+          <span class="swatch check striped" /> {text.verifies}
         </li>
       </ul>
     </section>

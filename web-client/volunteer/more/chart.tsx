@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
-import { formatDuration } from "../../ui/format.ts";
+import { formatCount, formatDuration } from "../../ui/format.ts";
 import { page } from "../texts/current.ts";
 import { daysKept, lastDays, type History } from "./history.ts";
-import { formatCount, more } from "./texts.ts";
+import { more } from "./texts.ts";
 
 const width = 300;
 const height = 48;

@@ -1,11 +1,12 @@
 import type { JSX } from "preact";
+import { formatShare } from "../../ui/format.ts";
 import { cores, leastCpu, type Settings } from "../settings.ts";
 import { canKeepAwake } from "../wake-lock.ts";
 import { keptRules, readRules, tomorrow, type Rules } from "./gate.ts";
 import { tellsIdle, tellsMains } from "./machine.ts";
 import { always } from "./schedule.ts";
 import { ScheduleGrid } from "./schedule-grid.tsx";
-import { formatPercent, more } from "./texts.ts";
+import { more } from "./texts.ts";
 
 interface ChoicesProps {
   readonly settings: Settings;
@@ -32,7 +33,7 @@ export function Choices({ settings, choose, askIdle, idleRefused, forget }: Choi
         onInput={(value) => choose({ slots: value })}
       />
       <Slider
-        label={texts.cpu(formatPercent(cpu / 100))}
+        label={texts.cpu(formatShare(cpu / 100))}
         hint={texts.cpuHow}
         min={leastCpu}
         max={100}

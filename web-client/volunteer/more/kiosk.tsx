@@ -1,7 +1,8 @@
 import { Component, type JSX } from "preact";
+import { formatCount } from "../../ui/format.ts";
 import { QrCode } from "../../ui/qr-code.tsx";
 import { project } from "../project.ts";
-import { formatCount, more } from "./texts.ts";
+import { more } from "./texts.ts";
 
 /** What the server tells of the whole project (`/project/progress`). */
 interface Progress {
@@ -51,7 +52,7 @@ export class Kiosk extends Component<KioskProps, { progress?: Progress }> {
         {progress && <Figures {...progress} />}
         <p class="muted">{sentence}</p>
         <div class="join">
-          <QrCode text={address} />
+          <QrCode text={address} label={more.kiosk.code(address)} />
           <p>
             {more.kiosk.join}
             <br />

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { webGpu } from "../../client/webgpu-state.ts";
+import { formatShare } from "../../ui/format.ts";
 import type { Host } from "../host.ts";
 import { describePhase, type Phase, type Sentence } from "../phase.ts";
 import { page } from "../texts/current.ts";
@@ -17,7 +18,7 @@ import { Meter } from "./meter.ts";
 import css from "./more.css?url";
 import { statusOf, type ClientStatus } from "../../../shared/client/status.ts";
 import type { SessionState } from "../../../shared/client/session/state.ts";
-import { formatPercent, loadTexts, more } from "./texts.ts";
+import { loadTexts, more } from "./texts.ts";
 import { Trail } from "./trail.ts";
 import { Work as WorkCard } from "./work.tsx";
 
@@ -142,7 +143,7 @@ export function describe(phase: Phase, now: number, cpu: number): Sentence | und
   if (status.mode !== "running" || now - recent.at < 2_000) return undefined;
   const rests = status.slots.map((slot) => (slot.state === "idle" ? (slot.restUntil ?? 0) : 0));
   const seconds = Math.ceil((Math.max(0, ...rests) - now) / 1000);
-  if (seconds > 0) return quiet(more.resting(formatPercent(cpu / 100), seconds));
+  if (seconds > 0) return quiet(more.resting(formatShare(cpu / 100), seconds));
   if (status.queued > 0 || !status.idle || status.slots.some(({ state }) => state === "broken"))
     return undefined;
   return quiet(idleText(status.idle));

@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
 import type { ClientStatus, SlotStatus } from "../../../shared/client/status.ts";
-import { formatBytes, formatDuration, shortHash } from "../../ui/format.ts";
+import { formatBytes, formatCount, formatDuration, formatShare, shortHash } from "../../ui/format.ts";
 import { shownName, shownText } from "../../ui/shown-name.ts";
 import { Drawing } from "./drawing.tsx";
-import { formatCount, formatPercent, more } from "./texts.ts";
+import { more } from "./texts.ts";
 import { steps, type Step, type ShownTrail, type TrailEntry } from "./trail.ts";
 
 interface WorkProps {
@@ -37,8 +37,8 @@ export function Work({ status, trail, measured, cpu }: WorkProps): JSX.Element {
         {measured !== undefined && (
           <Figure
             label={figures.cpu}
-            value={formatPercent(measured)}
-            note={figures.limit(formatPercent(cpu / 100))}
+            value={formatShare(measured)}
+            note={figures.limit(formatShare(cpu / 100))}
           />
         )}
       </dl>
@@ -130,7 +130,7 @@ function Slot({ number, slot }: { number: number; slot: SlotStatus }): JSX.Eleme
     <li class="slot">
       <div class="slot-head">
         <span class="slot-job">{shownName(job.name)}</span>
-        <span class="muted">{fraction > 0 ? formatPercent(fraction) : label}</span>
+        <span class="muted">{fraction > 0 ? formatShare(fraction) : label}</span>
       </div>
       <div
         class={fraction > 0 ? "bar" : "bar unknown"}

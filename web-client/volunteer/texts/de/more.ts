@@ -131,6 +131,7 @@ export const more: MoreTexts = {
     clients: "Computer machen mit",
     done: "Aufgaben fertig",
     open: "Aufgaben übrig",
+    code: (address) => `QR-Code von ${address}`,
     join: "Mitmachen: diesen Code scannen oder öffnen:",
     leave: "Die Seite selbst zeigen",
     noProject:

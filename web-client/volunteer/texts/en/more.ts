@@ -130,6 +130,7 @@ export const more = {
     clients: "computers take part",
     done: "tasks done",
     open: "tasks to go",
+    code: (address: string) => `QR code of ${address}`,
     join: "Join in: scan this code, or open",
     leave: "Show the page itself",
     noProject:
