@@ -10,6 +10,7 @@ import type { PublicStatus } from "../../shared/wire/rest/public-status.ts";
 import type { JobCostInfo, TaskInfo } from "../../shared/wire/rest/tasks.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
+import { englishWords } from "../support/languages.ts";
 import { createJob, json, lines, refusal } from "../support/rest.ts";
 
 const read = async <T>(server: HttpServer, path: string, init: Parameters<HttpServer["request"]>[1] = {}) => {
@@ -327,5 +328,22 @@ describe("[PUBLIC-1] the public page", () => {
     expect(page.headers.get("content-security-policy")).toMatch(/^default-src 'none'/);
     expect(html).toContain("&#60;b&#62;open &#38; \ufffdfree");
     expect(html).not.toMatch(/secret|bench 7|<script|\u202e/);
+  });
+
+  test("[TEXTS-1] speaks the language that the browser asks for, else English", async () => {
+    const server = await startHttpServer({ publicStatus: true });
+    await createJob(server, { inputs: [1, 2], requires: { webgpu: true } });
+    const ask = async (language: string): Promise<string> => {
+      const page = await server.request("/status", { token: null, headers: { "accept-language": language } });
+      expect(page.headers.get("vary")).toMatch(/accept-language/i);
+      return page.text();
+    };
+    await eventually(async () => {
+      const german = await ask("de-AT,de;q=0.9,en;q=0.8");
+      expect(german).toMatch(/<html lang="de">[\s\S]*1 Auftrag in Arbeit[\s\S]*0 von 2 Aufgaben fertig/);
+      expect(german.replace(/<head>[\s\S]*<\/head>/, "")).not.toMatch(englishWords);
+    });
+    for (const language of ["fr", "en-GB,de;q=0.5", "*"])
+      expect(await ask(language)).toMatch(/<html lang="en">[\s\S]*1 job under way/);
   });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { publicPage as publicGerman } from "../../server/http/texts/de/public-page.ts";
+import { publicPage as publicEnglish } from "../../server/http/texts/en/public-page.ts";
 import { texts as adminGerman } from "../../web-client/admin/texts/de/texts.ts";
 import { texts as adminEnglish } from "../../web-client/admin/texts/en/texts.ts";
 import { more as moreGerman } from "../../web-client/volunteer/texts/de/more.ts";
@@ -51,6 +53,7 @@ describe.each([
   ["the volunteer page's first screen", pageEnglish, pageGerman],
   ["the volunteer page", moreEnglish, moreGerman],
   ["the admin page", adminEnglish, adminGerman],
+  ["the public page", publicEnglish, publicGerman],
 ])("[TEXTS-1] texts of %s", (_page, english, german) => {
   const [inEnglish, inGerman] = [saidBy(english), saidBy(german)];
 

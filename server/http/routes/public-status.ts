@@ -4,7 +4,7 @@ import { hints } from "../../../shared/hints.ts";
 import type { JobInfo } from "../../../shared/wire/rest/jobs.ts";
 import type { PublicStatus } from "../../../shared/wire/rest/public-status.ts";
 import type { HttpParts, Routes } from "../context.ts";
-import { publicPage, publicStyle } from "../public-page.ts";
+import { publicPage, publicPageLanguages, publicStyle } from "../public-page.ts";
 import { reply } from "../reply.ts";
 
 /** Jobs that are told. */
@@ -40,12 +40,15 @@ export function publicStatusRoutes({
       mustBeOn();
       reply(call, await newest());
     },
-    "GET /status": async ({ res }) => {
+    "GET /status": async ({ req, res }) => {
       mustBeOn();
+      const accepted = req.acceptsLanguages(publicPageLanguages);
+      const language = publicPageLanguages.find((each) => each === accepted) ?? "en";
       res
         .set({ "Content-Security-Policy": pagePolicy, "Cache-Control": "no-cache" })
+        .vary("Accept-Language")
         .type("html")
-        .send(publicPage(await newest(), options.volunteers === "open"));
+        .send(publicPage(await newest(), options.volunteers === "open", language));
     },
   };
 }
