@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
-import { formatCount, formatDuration, formatRate, formatShare, plural } from "../ui/format.ts";
+import { formatCount, formatDuration, formatRate, formatShare } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
 import { Failures } from "./failures.tsx";
@@ -10,6 +10,7 @@ import { jobStateOf } from "./job-state.ts";
 import { hashOf } from "./place.ts";
 import { Priority } from "./priority.tsx";
 import { act } from "./state.ts";
+import { texts } from "./texts/current.ts";
 
 /** Row of a job, with its failures below when the person opened them. */
 export function JobRow({ job }: { job: JobInfo }): JSX.Element {
@@ -17,11 +18,12 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
   const { label, tone } = jobStateOf(job);
   const { counts } = job;
   const statement = statementText(job);
+  const { jobs: text } = texts;
   const failuresId = `failures-${job.id}`;
   return (
     <>
       <tr>
-        <th scope="row" data-label="Job">
+        <th scope="row" data-label={text.columns.job}>
           <a class="strong" href={hashOf({ at: "job", job: job.id })}>
             {shownName(job.name)}
           </a>
@@ -33,14 +35,12 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
         <td>
           <span class={`pill ${tone}`}>{label}</span>
         </td>
-        <td data-label="Progress" class="progress">
+        <td data-label={text.columns.progress} class="progress">
           <ProgressBar job={job} />
           <span class="sub">
-            <span class="muted">
-              {formatCount(counts.done)} of {formatCount(counts.total)} done
-            </span>
+            <span class="muted">{text.done(formatCount(counts.done), formatCount(counts.total))}</span>
             {counts.provisional > 0 && (
-              <span class="muted">{formatCount(counts.provisional)} provisional</span>
+              <span class="muted">{text.provisional(formatCount(counts.provisional))}</span>
             )}
             {counts.failed > 0 && (
               <button
@@ -50,19 +50,23 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
                 aria-controls={failuresId}
                 onClick={() => (open.value = !open.value)}
               >
-                {formatCount(counts.failed)} failed
+                {text.failed(formatCount(counts.failed))}
               </button>
             )}
           </span>
-          {statement !== undefined && <span class="sub muted">{statement}</span>}
+          {statement !== undefined && (
+            <span class="sub muted" lang="en">
+              {statement}
+            </span>
+          )}
         </td>
-        <td data-label="Rate" class="number">
+        <td data-label={text.columns.rate} class="number">
           {job.endedAt === null ? formatRate(job.rate) : "–"}
         </td>
-        <td data-label="Left" class="number">
+        <td data-label={text.columns.left} class="number">
           {job.estimatedMs === null || job.endedAt !== null ? "–" : formatDuration(job.estimatedMs)}
         </td>
-        <td data-label="Priority" class="number">
+        <td data-label={text.columns.priority} class="number">
           <Priority job={job} />
         </td>
         <td class="actions">
@@ -83,16 +87,24 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
 /** The states of a job's tasks. */
 export function ProgressBar({ job }: { job: JobInfo }): JSX.Element {
   const { counts } = job;
+  const { jobs: text } = texts;
   const share = (count: number): string => `${counts.total === 0 ? 0 : (count / counts.total) * 100}%`;
   return (
     <div
       class="stack"
       role="progressbar"
-      aria-label={`${shownName(job.name)}: ${formatShare(job.fraction)} of the work over`}
+      aria-label={text.bar(shownName(job.name), formatShare(job.fraction))}
       aria-valuemin={0}
       aria-valuemax={100}
       aria-valuenow={Math.floor(job.fraction * 100)}
-      title={`${formatCount(counts.done)} done, ${formatCount(counts.provisional)} provisional, ${formatCount(counts.failed)} failed, ${formatCount(counts.cancelled)} cancelled, ${formatCount(counts.running)} running, ${formatCount(counts.queued)} waiting`}
+      title={text.barTitle(
+        formatCount(counts.done),
+        formatCount(counts.provisional),
+        formatCount(counts.failed),
+        formatCount(counts.cancelled),
+        formatCount(counts.running),
+        formatCount(counts.queued),
+      )}
     >
       <span class="done" style={{ width: share(counts.done) }} />
       <span class="provisional" style={{ width: share(counts.provisional) }} />
@@ -108,36 +120,40 @@ export function Actions({ job }: { job: JobInfo }): JSX.Element {
   const path = `api/jobs/${job.id}`;
   const post = (verb: string): void => void act("POST", `${path}/${verb}`);
   const active = job.endedAt === null;
+  const { actions: text } = texts.jobs;
+  const { counts } = texts;
   return (
     <div class="action-list">
       {active && (
         <button type="button" class="button small" onClick={() => post(job.paused ? "resume" : "pause")}>
-          {job.paused ? "Resume" : "Pause"}
+          {job.paused ? text.resume : text.pause}
         </button>
       )}
       {job.counts.failed > 0 && job.state !== "cancelled" && (
         <DangerButton
-          label="Retry"
-          title={`Retry ${plural(job.counts.failed, "failed task")} of “${shownName(job.name)}”?`}
-          text="They are computed again, with all their attempts; what they failed with is forgotten. Outputs stay."
-          verb="Retry them"
+          label={text.retry}
+          title={text.retryTitle(counts.failedTasks(job.counts.failed), shownName(job.name))}
+          text={text.retryText}
+          verb={text.retryVerb}
           yes={() => post("requeue-failed")}
         />
       )}
       {active ? (
         <DangerButton
-          label="Cancel"
-          title={`Cancel “${shownName(job.name)}”?`}
-          text={`${plural(job.counts.queued + job.counts.running + job.counts.provisional, "task")} will not be computed; clients stop those that run. Results so far stay.`}
-          verb="Cancel the job"
+          label={text.cancel}
+          title={text.cancelTitle(shownName(job.name))}
+          text={text.cancelText(
+            counts.tasks(job.counts.queued + job.counts.running + job.counts.provisional),
+          )}
+          verb={text.cancelVerb}
           yes={() => post("cancel")}
         />
       ) : (
         <DangerButton
-          label="Delete"
-          title={`Delete “${shownName(job.name)}”?`}
-          text={`The job and ${plural(job.counts.done, "result")} are forgotten for good.`}
-          verb="Delete the job"
+          label={text.delete}
+          title={text.deleteTitle(shownName(job.name))}
+          text={text.deleteText(formatCount(job.counts.done), job.counts.done === 1)}
+          verb={text.deleteVerb}
           yes={() => void act("DELETE", path)}
         />
       )}

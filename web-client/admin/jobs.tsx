@@ -1,7 +1,7 @@
 import { untracked, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
-import { formatCount, plural } from "../ui/format.ts";
+import { formatCount } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
 import { ask, asked, isAsked, question, refreshQuietly, turnOn } from "./job-pages.ts";
@@ -10,6 +10,7 @@ import { cameFromHere } from "./navigation.ts";
 import type { JobQuestion } from "./place.ts";
 import { act, snapshot } from "./state.ts";
 import { SearchField } from "./table-filter.tsx";
+import { texts } from "./texts/current.ts";
 
 interface JobsProps {
   /** The jobs that the server pushes: those that run or fail, then the others, up to a page. */
@@ -24,18 +25,19 @@ export function Jobs({ jobs, count }: JobsProps): JSX.Element {
     if (snapshot.value) untracked(refreshQuietly);
   });
   const shown = isAsked() ? asked.value?.jobs : inSteadyOrder(jobs);
+  const { jobs: text } = texts;
   return (
     <section class="card panel" aria-labelledby="jobs">
       <div class="panel-head">
-        <h2 id="jobs">{count === 0 ? "Jobs" : plural(count, "job")}</h2>
+        <h2 id="jobs">{count === 0 ? text.title : texts.counts.jobs(count)}</h2>
         {count > 0 && <Question />}
       </div>
       {count === 0 ? (
         <NoJobs />
       ) : !shown ? (
-        <p class="empty">Asking the server…</p>
+        <p class="empty">{texts.frame.asking}</p>
       ) : shown.length === 0 ? (
-        <p class="empty">No job is like that.</p>
+        <p class="empty">{text.noMatch}</p>
       ) : (
         <>
           <RetryShown jobs={shown} />
@@ -54,46 +56,22 @@ function inSteadyOrder(jobs: readonly JobInfo[]): JobInfo[] {
   return jobs.toSorted((a, b) => rank(a) - rank(b) || b.createdAt - a.createdAt);
 }
 
-const states: readonly (readonly [JobQuestion["state"], string])[] = [
-  ["", "Running and failing first"],
-  ["all", "All"],
-  ["active", "Not ended"],
-  ["running", "Running"],
-  ["failing", "Failing or failed"],
-  ["ended", "Ended"],
-  ["finished", "Finished"],
-  ["cancelled", "Cancelled"],
-  ["quarantined", "Quarantined"],
-  ["blocked", "Blocked"],
-];
-
-const sorts: readonly (readonly [JobQuestion["sort"], string])[] = [
-  ["newest", "Newest first"],
-  ["oldest", "Oldest first"],
-  ["name", "By name"],
-  ["customer", "By customer"],
-  ["priority", "Highest priority first"],
-  ["failed", "Most failures first"],
-  ["ended", "Ended last, first"],
-];
-
 /** Tries the failed tasks of all shown jobs again. */
 function RetryShown({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element | null {
   const failing = jobs.filter(({ counts, state }) => counts.failed > 0 && state !== "cancelled");
   if (failing.length < 2) return null;
   const failed = failing.reduce((sum, { counts }) => sum + counts.failed, 0);
-  const names = failing.slice(0, 5).map(({ name }) => `“${shownName(name)}”`);
-  const more = failing.length > names.length ? ` and ${formatCount(failing.length - names.length)} more` : "";
+  const { retryShown: text } = texts.jobs;
+  const names = failing.slice(0, 5).map(({ name }) => text.name(shownName(name)));
+  const more = failing.length > names.length ? text.andMore(formatCount(failing.length - names.length)) : "";
   return (
     <div class="pages">
-      <p class="muted">
-        {formatCount(failing.length)} of these jobs have failed tasks, {formatCount(failed)} in all.
-      </p>
+      <p class="muted">{text.note(formatCount(failing.length), formatCount(failed))}</p>
       <DangerButton
-        label="Retry all failed"
-        title={`Retry ${plural(failed, "failed task")} of ${plural(failing.length, "job")}?`}
-        text={`They are computed again, with all their attempts: ${names.join(", ")}${more}.`}
-        verb="Retry them"
+        label={text.label}
+        title={text.title(texts.counts.failedTasks(failed), texts.counts.jobs(failing.length))}
+        text={text.text(`${names.join(", ")}${more}`)}
+        verb={texts.jobs.actions.retryVerb}
         yes={() => void act("POST", "api/requeue-failed", { jobs: failing.map(({ id }) => id) })}
       />
     </div>
@@ -101,58 +79,56 @@ function RetryShown({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element | null 
 }
 
 function Question(): JSX.Element {
+  const { jobs: text } = texts;
   return (
     <div class="question">
       <select
-        aria-label="Which jobs"
+        aria-label={text.which}
         value={question.value.state}
         onChange={({ currentTarget }) => ask({ state: currentTarget.value as JobQuestion["state"] })}
       >
-        {states.map(([value, label]) => (
+        {Object.entries(text.states).map(([value, label]) => (
           <option key={value} value={value}>
             {label}
           </option>
         ))}
       </select>
       <select
-        aria-label="In which order"
+        aria-label={text.order}
         value={question.value.sort}
         onChange={({ currentTarget }) => ask({ sort: currentTarget.value as JobQuestion["sort"] })}
       >
-        {sorts.map(([value, label]) => (
+        {Object.entries(text.sorts).map(([value, label]) => (
           <option key={value} value={value}>
             {label}
           </option>
         ))}
       </select>
-      <SearchField
-        text={question.value.search}
-        label="Search names and ids"
-        onText={(search) => ask({ search })}
-      />
+      <SearchField text={question.value.search} label={text.search} onText={(search) => ask({ search })} />
     </div>
   );
 }
 
 function JobTable({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element {
+  const { columns: text } = texts.jobs;
   return (
     <table class="table jobs">
       <thead>
         <tr>
-          <th scope="col">Job</th>
-          <th scope="col">State</th>
-          <th scope="col">Progress</th>
+          <th scope="col">{text.job}</th>
+          <th scope="col">{text.state}</th>
+          <th scope="col">{text.progress}</th>
           <th scope="col" class="number">
-            Rate
+            {text.rate}
           </th>
           <th scope="col" class="number">
-            Left
+            {text.left}
           </th>
           <th scope="col" class="number">
-            Priority
+            {text.priority}
           </th>
           <th scope="col">
-            <span class="visually-hidden">Actions</span>
+            <span class="visually-hidden">{texts.frame.actions}</span>
           </th>
         </tr>
       </thead>
@@ -167,15 +143,14 @@ function JobTable({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element {
 
 /** Turns pages; the jobs that the server pushes make one page. */
 function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Element | null {
+  const { jobs: text } = texts;
   if (!isAsked()) {
     if (pushed >= count) return null;
     return (
       <div class="pages">
-        <p class="muted">
-          {formatCount(pushed)} of {plural(count, "job")}, those that run or fail among them.
-        </p>
+        <p class="muted">{text.pushed(formatCount(pushed), texts.counts.jobs(count))}</p>
         <button type="button" class="button small" onClick={() => ask({ state: "all" })}>
-          All, newest first
+          {text.allNewest}
         </button>
       </div>
     );
@@ -186,10 +161,10 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
   return (
     <div class="pages">
       <p class="muted" aria-live="polite">
-        Page {formatCount(page)}
+        {text.page(formatCount(page))}
       </p>
       <button type="button" class="button small" disabled={cursor === undefined} onClick={() => ask({})}>
-        First
+        {text.first}
       </button>
       <button
         type="button"
@@ -197,7 +172,7 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
         disabled={cursor === undefined}
         onClick={() => (cameFromHere() ? history.back() : ask({}))}
       >
-        Back
+        {text.back}
       </button>
       <button
         type="button"
@@ -205,7 +180,7 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
         disabled={next === undefined}
         onClick={() => next !== undefined && turnOn(next)}
       >
-        Next
+        {text.next}
       </button>
     </div>
   );
@@ -214,7 +189,7 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
 function NoJobs(): JSX.Element {
   return (
     <div class="empty">
-      <p>No jobs yet. Submit one from a script on any machine that has a customer's token:</p>
+      <p>{texts.jobs.none}</p>
       <pre>
         {`const hands = await connect("${new URL(".", location.href).href}");
 const squares = await hands.map((x) => x * x, [1, 2, 3]);`}
