@@ -2,15 +2,17 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { AuditEntry } from "../../shared/wire/rest/audit.ts";
 import type { BanInfo } from "../../shared/wire/rest/clients.ts";
-import type { CreatedToken, Role, TokenInfo } from "../../shared/wire/rest/tokens.ts";
-import { formatCount } from "../ui/format.ts";
+import type { CreatedToken, TokenInfo } from "../../shared/wire/rest/tokens.ts";
+import { formatCount, formatDate } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
 import { CopyButton } from "./copy-button.tsx";
 import { QrCode } from "../ui/qr-code.tsx";
 import { useReading } from "./reading.ts";
+import { Sentence } from "./sentence.tsx";
 import { act } from "./state.ts";
 import { texts } from "./texts/current.ts";
+import type { Texts } from "./texts/en/texts.ts";
 
 const everyMs = 5_000;
 
@@ -25,31 +27,26 @@ export function AccessPage(): JSX.Element {
   );
 }
 
-const roleTexts: readonly (readonly [Role, string])[] = [
-  ["volunteer", "Invitation: browsers compute, and are verified"],
-  ["client", "Client: computes, and is believed"],
-  ["customer", "Customer: submits jobs"],
-  ["admin", "Administrator"],
-];
-
-const lifetimes: readonly (readonly [string, string])[] = [
-  ["", "until revoked"],
-  ["86400", "a day"],
-  ["604800", "a week"],
-  ["2592000", "30 days"],
-  ["31536000", "a year"],
-];
+/** Seconds of the lifetimes to choose from. */
+const lifetimes = {
+  untilRevoked: "",
+  day: "86400",
+  week: "604800",
+  month: "2592000",
+  year: "31536000",
+} satisfies Record<keyof Texts["access"]["lifetimes"], string>;
 
 function Tokens(): JSX.Element {
   const { value: tokens = [], again } = useReading<TokenInfo[]>("api/tokens", everyMs);
   const made = useSignal<CreatedToken | undefined>(undefined);
+  const { access: text } = texts;
   const revoke = async (id: string): Promise<void> => {
     await act("DELETE", `api/tokens/${id}`);
     again();
   };
   return (
     <section class="card panel" aria-labelledby="tokens">
-      <h2 id="tokens">Tokens and invitations</h2>
+      <h2 id="tokens">{text.tokens}</h2>
       <NewToken
         onMade={(token) => {
           made.value = token;
@@ -60,43 +57,39 @@ function Tokens(): JSX.Element {
       <table class="table">
         <thead>
           <tr>
-            <th scope="col">Label</th>
-            <th scope="col">For</th>
-            <th scope="col">Expires</th>
+            <th scope="col">{text.label}</th>
+            <th scope="col">{text.for}</th>
+            <th scope="col">{text.expires}</th>
             <th scope="col" class="number">
-              Clients
+              {text.clients}
             </th>
-            <th scope="col">Last used</th>
+            <th scope="col">{text.lastUsed}</th>
             <th scope="col">
-              <span class="visually-hidden">Actions</span>
+              <span class="visually-hidden">{texts.frame.actions}</span>
             </th>
           </tr>
         </thead>
         <tbody>
           {tokens.toReversed().map(({ id, role, name, expiresAt, lastUsedAt, maxClients }) => (
             <tr key={id}>
-              <th scope="row" data-label="Label" class="long-name">
+              <th scope="row" data-label={text.label} class="long-name">
                 <span class="strong">{shownName(name)}</span>
                 <span class="muted sub">
                   <code>{id}</code>
                 </span>
               </th>
-              <td data-label="For">{role}</td>
-              <td data-label="Expires">
-                {expiresAt === null ? "never" : new Date(expiresAt).toLocaleString()}
+              <td data-label={text.for}>{text.shortRoles[role]}</td>
+              <td data-label={text.expires}>{expiresAt === null ? text.never : formatDate(expiresAt)}</td>
+              <td data-label={text.clients} class="number">
+                {maxClients === undefined ? text.any : text.atMost(formatCount(maxClients))}
               </td>
-              <td data-label="Clients" class="number">
-                {maxClients === undefined ? "any" : `at most ${formatCount(maxClients)}`}
-              </td>
-              <td data-label="Last used">
-                {lastUsedAt === null ? "never" : new Date(lastUsedAt).toLocaleString()}
-              </td>
+              <td data-label={text.lastUsed}>{lastUsedAt === null ? text.never : formatDate(lastUsedAt)}</td>
               <td class="actions">
                 <DangerButton
-                  label="Revoke"
-                  title={`Revoke “${shownName(name)}”?`}
-                  text="The token is worthless at once; who is connected with it is disconnected."
-                  verb="Revoke the token"
+                  label={text.revoke}
+                  title={text.revokeTitle(shownName(name))}
+                  text={text.revokeText}
+                  verb={text.revokeVerb}
                   yes={() => void revoke(id)}
                 />
               </td>
@@ -125,6 +118,7 @@ function NewToken({ onMade }: { onMade: (token: CreatedToken) => void }): JSX.El
     form.reset();
     onMade(made as CreatedToken);
   };
+  const { access: words } = texts;
   return (
     <form
       class="new-token"
@@ -134,35 +128,35 @@ function NewToken({ onMade }: { onMade: (token: CreatedToken) => void }): JSX.El
       }}
     >
       <label>
-        <span>Label</span>
-        <input name="name" required maxLength={200} placeholder="room 12" />
+        <span>{words.label}</span>
+        <input name="name" required maxLength={200} placeholder={words.labelExample} />
       </label>
       <label>
-        <span>For</span>
+        <span>{words.for}</span>
         <select name="role">
-          {roleTexts.map(([role, text]) => (
+          {Object.entries(words.roles).map(([role, label]) => (
             <option key={role} value={role}>
-              {text}
+              {label}
             </option>
           ))}
         </select>
       </label>
       <label>
-        <span>Lasts</span>
+        <span>{words.lasts}</span>
         <select name="lifetime">
-          {lifetimes.map(([seconds, text]) => (
-            <option key={seconds} value={seconds}>
-              {text}
+          {Object.entries(words.lifetimes).map(([lifetime, label]) => (
+            <option key={lifetime} value={lifetimes[lifetime as keyof typeof lifetimes]}>
+              {label}
             </option>
           ))}
         </select>
       </label>
       <label>
-        <span>Clients at once</span>
-        <input name="clients" type="number" min={1} max={100_000} step={1} placeholder="any" />
+        <span>{words.clientsAtOnce}</span>
+        <input name="clients" type="number" min={1} max={100_000} step={1} placeholder={words.any} />
       </label>
       <button type="submit" class="button primary">
-        Make it
+        {words.make}
       </button>
     </form>
   );
@@ -174,7 +168,7 @@ function Secret({ token: { token, inviteUrl, name } }: { token: CreatedToken }):
   return (
     <div class="secret" role="status">
       <p>
-        <span class="strong">{shownName(name)}</span>: shown this once, and nowhere else.
+        <span class="strong">{shownName(name)}</span>: {texts.access.shownOnce}
       </p>
       <div class="address">
         <code>{text}</code>
@@ -195,40 +189,41 @@ function Secret({ token: { token, inviteUrl, name } }: { token: CreatedToken }):
 
 function Bans(): JSX.Element {
   const { value: bans = [], again } = useReading<BanInfo[]>("api/bans", everyMs);
+  const { access: text } = texts;
   const lift = async (subject: string): Promise<void> => {
     await act("DELETE", `api/bans/${encodeURIComponent(subject)}`);
     again();
   };
   return (
     <section class="card panel" aria-labelledby="bans">
-      <h2 id="bans">Bans</h2>
+      <h2 id="bans">{text.bans}</h2>
       {bans.length === 0 ? (
-        <p class="muted">Nobody is banned. The list of clients bans one.</p>
+        <p class="muted">{text.noBans}</p>
       ) : (
         <table class="table">
           <thead>
             <tr>
-              <th scope="col">Client or address</th>
-              <th scope="col">Since</th>
-              <th scope="col">Reason</th>
+              <th scope="col">{text.subject}</th>
+              <th scope="col">{text.since}</th>
+              <th scope="col">{text.reason}</th>
               <th scope="col">
-                <span class="visually-hidden">Actions</span>
+                <span class="visually-hidden">{texts.frame.actions}</span>
               </th>
             </tr>
           </thead>
           <tbody>
             {bans.map(({ subject, reason, at }) => (
               <tr key={subject}>
-                <th scope="row" data-label="Client or address" class="long-name">
+                <th scope="row" data-label={text.subject} class="long-name">
                   <code>{shownName(subject)}</code>
                 </th>
-                <td data-label="Since">{new Date(at).toLocaleString()}</td>
-                <td data-label="Reason" class="long-name">
+                <td data-label={text.since}>{formatDate(at)}</td>
+                <td data-label={text.reason} class="long-name">
                   <bdi>{shownText(reason)}</bdi>
                 </td>
                 <td class="actions">
                   <button type="button" class="button small" onClick={() => void lift(subject)}>
-                    Lift
+                    {text.lift}
                   </button>
                 </td>
               </tr>
@@ -242,42 +237,43 @@ function Bans(): JSX.Element {
 
 function Audit(): JSX.Element {
   const { value: entries = [] } = useReading<AuditEntry[]>("api/audit?limit=100", everyMs);
+  const { access: text } = texts;
   return (
     <section class="card panel" aria-labelledby="audit">
-      <h2 id="audit">What administrators did</h2>
+      <h2 id="audit">{text.audit}</h2>
       {entries.length === 0 ? (
-        <p class="muted">Nothing is noted yet.</p>
+        <p class="muted">{text.noAudit}</p>
       ) : (
         <table class="table">
           <thead>
             <tr>
-              <th scope="col">When</th>
-              <th scope="col">Who</th>
-              <th scope="col">What</th>
-              <th scope="col">Detail</th>
+              <th scope="col">{text.when}</th>
+              <th scope="col">{text.who}</th>
+              <th scope="col">{text.what}</th>
+              <th scope="col">{text.detail}</th>
             </tr>
           </thead>
           <tbody>
             {entries.map(({ number, at, actor, token, action, subject, detail, refusal }) => (
               <tr key={number}>
-                <td data-label="When">{new Date(at).toLocaleString()}</td>
-                <td data-label="Who" class="long-name">
+                <td data-label={text.when}>{formatDate(at)}</td>
+                <td data-label={text.who} class="long-name">
                   {shownName(actor)}
                   <span class="muted sub">
                     <code>{token}</code>
                   </span>
                 </td>
-                <th scope="row" data-label="What" class="long-name">
-                  {actionText(action)}
+                <th scope="row" data-label={text.what} class="long-name">
+                  <span lang="en">{actionText(action)}</span>
                   {subject !== "" && (
                     <span class="muted sub">
                       <code>{shownName(subject)}</code>
                     </span>
                   )}
                 </th>
-                <td data-label="Detail" class="wide long-name">
-                  <bdi>{shownText(detail)}</bdi>
-                  {refusal !== null && <span class="bad sub">refused: {refusal}</span>}
+                <td data-label={text.detail} class="wide long-name">
+                  <bdi lang="en">{shownText(detail)}</bdi>
+                  {refusal !== null && <span class="bad sub">{text.refused(refusal)}</span>}
                 </td>
               </tr>
             ))}
@@ -285,7 +281,7 @@ function Audit(): JSX.Element {
         </table>
       )}
       <p class="muted">
-        The newest 100; <code>manyhands audit</code> lists more.
+        <Sentence text={text.newest} />
       </p>
     </section>
   );
