@@ -8,7 +8,7 @@ import {
 } from "../../shared/wire/rest/clients.ts";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import type { Why } from "../../shared/wire/why.ts";
-import { formatCount, formatDuration, formatShare, plural } from "../ui/format.ts";
+import { formatBrief, formatCount, formatDuration, formatShare } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 import { request } from "./api.ts";
 import {
@@ -28,6 +28,7 @@ import {
 import { DangerButton } from "./confirm.tsx";
 import { act, snapshot } from "./state.ts";
 import { SearchField } from "./table-filter.tsx";
+import { texts } from "./texts/current.ts";
 
 interface ClientsProps {
   /** The clients that the server pushes: connected and busy ones first, up to a page. */
@@ -43,20 +44,21 @@ export function Clients({ clients, count, jobs }: ClientsProps): JSX.Element {
     if (snapshot.value) untracked(refreshQuietly);
   });
   const shown = isAsked() ? page.value?.clients : clients;
+  const { clients: text } = texts;
   const names = new Map<string, string>(jobs.map(({ id, name }) => [id, name]));
   return (
     <section class="card panel" aria-labelledby="clients">
       <div class="panel-head">
-        <h2 id="clients">{count === 0 ? "Clients" : plural(count, "client")}</h2>
+        <h2 id="clients">{count === 0 ? text.title : texts.counts.clients(count)}</h2>
         {count > 0 && <Question />}
       </div>
       {ticked.value.size > 0 && <Ticked />}
       {count === 0 ? (
         <NoClients />
       ) : !shown ? (
-        <p class="empty">Asking the server…</p>
+        <p class="empty">{texts.frame.asking}</p>
       ) : shown.length === 0 ? (
-        <p class="empty">No client is like that.</p>
+        <p class="empty">{text.noMatch}</p>
       ) : (
         <ClientTable clients={shown} names={names} />
       )}
@@ -65,70 +67,47 @@ export function Clients({ clients, count, jobs }: ClientsProps): JSX.Element {
   );
 }
 
-const stateNames: Record<(typeof clientStates)[number], string> = {
-  connected: "Connected",
-  gone: "Gone",
-  busy: "Busy",
-  idle: "Idle",
-  drained: "Drained",
-  failing: "Failing or lost",
-};
-const sortNames: Record<(typeof clientSorts)[number], string> = {
-  joined: "Newest first",
-  name: "Name",
-  kind: "Kind",
-  slots: "Slots",
-  leases: "Tasks held",
-  taskMs: "Time a task",
-  done: "Done",
-  failed: "Failed",
-  lost: "Lost",
-  checked: "Checked",
-  cache: "Cache hits",
-  lastSeen: "Last seen",
-  version: "Version",
-};
-
 function Question(): JSX.Element {
   const { search = "", state, kind, sort, order } = question.value;
+  const { clients: text } = texts;
   return (
     <div class="question">
       <select
-        aria-label="Which clients"
+        aria-label={text.which}
         value={state ?? ""}
         onChange={({ currentTarget }) =>
           ask({ state: (currentTarget.value || undefined) as ClientQuery["state"] })
         }
       >
-        <option value="">All</option>
+        <option value="">{text.all}</option>
         {clientStates.map((name) => (
           <option key={name} value={name}>
-            {stateNames[name]}
+            {text.states[name]}
           </option>
         ))}
       </select>
       <select
-        aria-label="Kind of client"
+        aria-label={text.kind}
         value={kind ?? ""}
         onChange={({ currentTarget }) =>
           ask({ kind: (currentTarget.value || undefined) as ClientQuery["kind"] })
         }
       >
-        <option value="">Any kind</option>
-        <option value="browser">Browsers</option>
-        <option value="node">Headless</option>
+        <option value="">{text.anyKind}</option>
+        <option value="browser">{text.kinds.browser}</option>
+        <option value="node">{text.kinds.node}</option>
       </select>
       <select
-        aria-label="Order of clients"
+        aria-label={text.order}
         value={sort ?? ""}
         onChange={({ currentTarget }) =>
           ask({ sort: (currentTarget.value || undefined) as ClientQuery["sort"] })
         }
       >
-        <option value="">Busy first</option>
+        <option value="">{text.busyFirst}</option>
         {clientSorts.map((name) => (
           <option key={name} value={name}>
-            {sortNames[name]}
+            {text.sorts[name]}
           </option>
         ))}
       </select>
@@ -137,16 +116,12 @@ function Question(): JSX.Element {
           type="button"
           class="button small"
           onClick={() => ask({ order: order === "asc" ? "desc" : "asc" })}
-          aria-label={order === "asc" ? "Lowest first; show highest first" : "Turn the order"}
+          aria-label={order === "asc" ? text.lowestFirst : text.turnOrder}
         >
           {order === "asc" ? "↑" : "↓"}
         </button>
       )}
-      <SearchField
-        text={search}
-        label="Search name, address, version, id"
-        onText={(text) => ask({ search: text })}
-      />
+      <SearchField text={search} label={text.search} onText={(typed) => ask({ search: typed })} />
     </div>
   );
 }
@@ -154,31 +129,32 @@ function Question(): JSX.Element {
 /** What may be done to all ticked clients at once. */
 function Ticked(): JSX.Element {
   const ids = [...ticked.value];
-  const noun = plural(ids.length, "client");
+  const noun = texts.counts.clients(ids.length);
+  const { ticked: text, actions } = texts.clients;
   return (
-    <div class="ticked" role="group" aria-label="Ticked clients">
-      <span class="strong">{noun} ticked</span>
+    <div class="ticked" role="group" aria-label={text.title}>
+      <span class="strong">{text.count(noun)}</span>
       <button type="button" class="button small" onClick={() => void tickAll()}>
-        Tick all that match
+        {text.all}
       </button>
       <button type="button" class="button small" onClick={() => void actOn("drain", ids)}>
-        Drain
+        {actions.drain}
       </button>
       <button type="button" class="button small" onClick={() => void actOn("resume", ids)}>
-        Give tasks again
+        {text.resume}
       </button>
       <button type="button" class="button small" onClick={() => void actOn("disconnect", ids)}>
-        Disconnect
+        {actions.disconnect}
       </button>
       <DangerButton
-        label="Ban"
-        title={`Ban ${noun}?`}
-        text="They are disconnected, their tasks go to others, and they are refused from now on. `manyhands bans --lift` takes each back."
-        verb={`Ban ${noun}`}
+        label={actions.ban}
+        title={text.banTitle(noun)}
+        text={text.banText}
+        verb={text.banVerb(noun)}
         yes={() => void actOn("ban", ids)}
       />
       <button type="button" class="button small" onClick={() => (ticked.value = new Set())}>
-        Untick
+        {text.untick}
       </button>
     </div>
   );
@@ -191,6 +167,8 @@ function ClientTable({
   clients: readonly ClientInfo[];
   names: ReadonlyMap<string, string>;
 }): JSX.Element {
+  const { clients: text } = texts;
+  const { columns } = text;
   const areAll = clients.every(({ id }) => ticked.value.has(id));
   return (
     <table class="table clients">
@@ -199,7 +177,7 @@ function ClientTable({
           <th scope="col">
             <input
               type="checkbox"
-              aria-label="Tick all of this page"
+              aria-label={text.tickPage}
               checked={areAll}
               onChange={() => {
                 const all = new Set(ticked.value);
@@ -210,24 +188,24 @@ function ClientTable({
               }}
             />
           </th>
-          <th scope="col">Client</th>
-          <th scope="col">Kind</th>
+          <th scope="col">{columns.client}</th>
+          <th scope="col">{columns.kind}</th>
           <th scope="col" class="number">
-            Slots
+            {columns.slots}
           </th>
-          <th scope="col">Computes</th>
+          <th scope="col">{columns.computes}</th>
           <th scope="col" class="number">
-            A task
-          </th>
-          <th scope="col" class="number">
-            Done
+            {columns.taskMs}
           </th>
           <th scope="col" class="number">
-            Cache hits
+            {columns.done}
           </th>
-          <th scope="col">Last seen</th>
+          <th scope="col" class="number">
+            {columns.cacheHits}
+          </th>
+          <th scope="col">{columns.lastSeen}</th>
           <th scope="col">
-            <span class="visually-hidden">Actions</span>
+            <span class="visually-hidden">{texts.frame.actions}</span>
           </th>
         </tr>
       </thead>
@@ -241,15 +219,14 @@ function ClientTable({
 }
 
 function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Element | null {
+  const { clients: text, counts } = texts;
   if (!isAsked()) {
     if (pushed >= count) return null;
     return (
       <div class="pages">
-        <p class="muted">
-          {formatCount(pushed)} of {plural(count, "client")}, the connected and busy ones first.
-        </p>
+        <p class="muted">{text.pushed(formatCount(pushed), counts.clients(count))}</p>
         <button type="button" class="button small" onClick={() => ask({ sort: "joined" })}>
-          All, newest first
+          {text.allNewest}
         </button>
       </div>
     );
@@ -258,7 +235,9 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
   return (
     <div class="pages">
       <p class="muted" aria-live="polite">
-        {plural(found, "client")} found{found > clientsPerPage && `, from ${formatCount(first.value + 1)} on`}
+        {found > clientsPerPage
+          ? text.foundFrom(counts.clients(found), formatCount(first.value + 1))
+          : text.found(counts.clients(found))}
       </p>
       <button
         type="button"
@@ -266,7 +245,7 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
         disabled={first.value === 0}
         onClick={() => turnTo(Math.max(0, first.value - clientsPerPage))}
       >
-        Back
+        {text.back}
       </button>
       <button
         type="button"
@@ -274,7 +253,7 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
         disabled={next === undefined}
         onClick={() => next !== undefined && turnTo(next)}
       >
-        On
+        {text.on}
       </button>
     </div>
   );
@@ -286,49 +265,51 @@ interface RowProps {
 }
 
 function ClientRow({ client, names }: RowProps): JSX.Element {
+  const { clients: text } = texts;
+  const { columns } = text;
   return (
     <tr class={client.connected ? "" : "gone"}>
-      <td data-label="Ticked">
+      <td data-label={columns.ticked}>
         <input
           type="checkbox"
-          aria-label={`Tick ${shownName(client.name)}`}
+          aria-label={text.tick(shownName(client.name))}
           checked={ticked.value.has(client.id)}
           onChange={({ currentTarget }) => tick(client.id, currentTarget.checked)}
         />
       </td>
-      <th scope="row" data-label="Client">
+      <th scope="row" data-label={columns.client}>
         <span class="strong">{shownName(client.name)}</span>
         <span class="muted sub">
           {client.address} · <code>{client.id}</code>
           {client.version !== "" && ` · ${client.version}`}
         </span>
       </th>
-      <td data-label="Kind">
-        {client.kind === "browser" ? "browser" : "headless"}
-        <span class="muted sub">{client.trusted ? "trusted" : "volunteer"}</span>
-        {client.drained && <span class="sub">drained</span>}
+      <td data-label={columns.kind}>
+        {client.kind === "browser" ? text.browser : text.headless}
+        <span class="muted sub">{client.trusted ? text.trusted : text.volunteer}</span>
+        {client.drained && <span class="sub">{text.drained}</span>}
       </td>
-      <td data-label="Slots" class="number">
+      <td data-label={columns.slots} class="number">
         {formatCount(client.slots)}
       </td>
-      <td data-label="Computes" class="wide">
+      <td data-label={columns.computes} class="wide">
         <Current client={client} names={names} />
       </td>
-      <td data-label="A task" class="number">
-        {client.taskMs === null ? "–" : formatMs(client.taskMs)}
+      <td data-label={columns.taskMs} class="number">
+        {client.taskMs === null ? "–" : formatBrief(client.taskMs)}
       </td>
-      <td data-label="Done" class="number">
+      <td data-label={columns.done} class="number">
         {formatCount(client.done)}
-        {client.failed > 0 && <span class="bad sub">{formatCount(client.failed)} failed</span>}
-        {client.lost > 0 && <span class="bad sub">{formatCount(client.lost)} lost</span>}
-        {client.checked > 0 && <span class="muted sub">{formatCount(client.checked)} checked</span>}
+        {client.failed > 0 && <span class="bad sub">{text.failed(formatCount(client.failed))}</span>}
+        {client.lost > 0 && <span class="bad sub">{text.lost(formatCount(client.lost))}</span>}
+        {client.checked > 0 && <span class="muted sub">{text.checked(formatCount(client.checked))}</span>}
       </td>
-      <td data-label="Cache hits" class="number">
+      <td data-label={columns.cacheHits} class="number">
         {client.cacheHitRatio === null ? "–" : formatShare(client.cacheHitRatio)}
-        {client.cachedBlobs > 0 && <span class="muted sub">{plural(client.cachedBlobs, "blob")}</span>}
+        {client.cachedBlobs > 0 && <span class="muted sub">{texts.counts.blobs(client.cachedBlobs)}</span>}
       </td>
-      <td data-label="Last seen">
-        {client.connected ? "connected" : `${formatDuration(Date.now() - client.lastSeenAt)} ago`}
+      <td data-label={columns.lastSeen}>
+        {client.connected ? text.connected : text.ago(formatDuration(Date.now() - client.lastSeenAt))}
       </td>
       <td class="actions">
         <ClientActions client={client} />
@@ -339,9 +320,10 @@ function ClientRow({ client, names }: RowProps): JSX.Element {
 
 function Current({ client, names }: RowProps): JSX.Element {
   const [first] = client.current;
+  const { clients: text } = texts;
   if (!first)
     return client.leases > 0 ? (
-      <span class="muted">holds {plural(client.leases, "task")}</span>
+      <span class="muted">{text.holds(texts.counts.tasks(client.leases))}</span>
     ) : (
       <Idle client={client} />
     );
@@ -350,9 +332,9 @@ function Current({ client, names }: RowProps): JSX.Element {
     <>
       <span>{shownName(names.get(first.job) ?? first.job)}</span>
       <span class="muted sub">
-        task {formatCount(first.index)}
+        {text.task(formatCount(first.index))}
         {first.progress > 0 && `, ${formatShare(first.progress)}`}
-        {rest > 0 && `, and ${formatCount(rest)} more`}
+        {rest > 0 && text.andMore(formatCount(rest))}
       </span>
     </>
   );
@@ -360,22 +342,26 @@ function Current({ client, names }: RowProps): JSX.Element {
 
 /** Tells on demand why the client has no task. */
 function Idle({ client }: { client: ClientInfo }): JSX.Element {
-  const why = useSignal<string | undefined>(undefined);
+  const why = useSignal<{ readonly text: string; readonly language?: string } | undefined>(undefined);
+  const { clients: text } = texts;
   const tell = async (): Promise<void> => {
     try {
       const { reasons } = (await request("GET", `api/clients/${client.id}/why`)) as Why;
-      why.value = reasons.map(({ text }) => text).join(" ") || "A task is on its way.";
+      const said = reasons.map((reason) => reason.text).join(" ");
+      why.value = said === "" ? { text: text.onItsWay } : { text: said, language: "en" };
     } catch {
-      why.value = "The server does not know the client any more.";
+      why.value = { text: text.unknown };
     }
   };
   return (
     <span class="muted">
-      {why.value ?? (
+      {why.value ? (
+        <span lang={why.value.language}>{why.value.text}</span>
+      ) : (
         <>
-          idle{" "}
+          {text.idle}{" "}
           <button type="button" class="link" onClick={() => void tell()}>
-            why?
+            {text.why}
           </button>
         </>
       )}
@@ -383,12 +369,9 @@ function Idle({ client }: { client: ClientInfo }): JSX.Element {
   );
 }
 
-function formatMs(ms: number): string {
-  return ms < 1_000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
-}
-
 function ClientActions({ client }: { client: ClientInfo }): JSX.Element {
   const path = `api/clients/${client.id}`;
+  const { actions: text } = texts.clients;
   return (
     <div class="action-list">
       <button
@@ -396,18 +379,18 @@ function ClientActions({ client }: { client: ClientInfo }): JSX.Element {
         class="button small"
         onClick={() => void actOn(client.drained ? "resume" : "drain", [client.id])}
       >
-        {client.drained ? "Give tasks" : "Drain"}
+        {client.drained ? text.resume : text.drain}
       </button>
       {client.connected && (
         <button type="button" class="button small" onClick={() => void act("POST", `${path}/disconnect`)}>
-          Disconnect
+          {text.disconnect}
         </button>
       )}
       <DangerButton
-        label="Ban"
-        title={`Ban ${shownName(client.name)}?`}
-        text="It is disconnected, its tasks go to others, and it is refused from now on."
-        verb="Ban the client"
+        label={text.ban}
+        title={text.banTitle(shownName(client.name))}
+        text={text.banText}
+        verb={text.banVerb}
         yes={() => void act("POST", `${path}/ban`)}
       />
     </div>
@@ -417,10 +400,7 @@ function ClientActions({ client }: { client: ClientInfo }): JSX.Element {
 function NoClients(): JSX.Element {
   return (
     <div class="empty">
-      <p>
-        Nobody computes yet. Open the volunteer address on any machine with a browser, or start a headless
-        client:
-      </p>
+      <p>{texts.clients.none}</p>
       <pre>{`npx manyhands client --server ${new URL(".", location.href).href}`}</pre>
     </div>
   );

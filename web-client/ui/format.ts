@@ -36,11 +36,6 @@ export function counted(count: number, one: string, many: string): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
-/** "1 task", "2 tasks". */
-export function plural(count: number, noun: string): string {
-  return counted(count, noun, `${noun}s`);
-}
-
 /** "12 s", "3 min", "2 h 05 min", "4 d 3 h". */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
