@@ -77,6 +77,24 @@ describe("[PAGE-3] axe finds no barrier", () => {
     await untilText(page, /3 failed[\s\S]*squares|squares[\s\S]*3 failed/);
     await expectNoBarriers(page);
   });
+
+  test("on the status page in German: a failing job, access", async () => {
+    const server = await startTestServer();
+    const page = await openPage(browser, server.adminUrl, "de");
+    await page.waitForSelector("input[name=token]");
+    await page.type("input[name=token]", `${server.token}\n`);
+    const id = await submitJob(server, failing, [1, 2, 3], { name: "picking", maxAttempts: 1 });
+    await openPage(browser, `${server.url}/?auto=1`);
+    await page.bringToFront();
+    await untilText(page, /3 gescheitert/);
+    await expectNoBarriers(page);
+    await page.goto(`${server.adminUrl}#/jobs/${id}`);
+    await untilText(page, /3 gescheiterte Aufgaben[\s\S]*Fehler im Kernel/);
+    await expectNoBarriers(page);
+    await page.goto(`${server.adminUrl}#/access`);
+    await untilText(page, /Was Administratoren getan haben/);
+    await expectNoBarriers(page);
+  });
 });
 
 async function onlyJob(server: TestServer): Promise<string> {

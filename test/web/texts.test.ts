@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { glob } from "node:fs/promises";
+import { parseSync } from "vite";
+import { describe, expect, it, test } from "vitest";
 import { publicPage as publicGerman } from "../../server/http/texts/de/public-page.ts";
 import { publicPage as publicEnglish } from "../../server/http/texts/en/public-page.ts";
 import { texts as adminGerman } from "../../web-client/admin/texts/de/texts.ts";
@@ -73,4 +76,49 @@ describe.each([
     const left = [...inGerman].filter(([, text]) => englishWords.test(text.replaceAll(/`[^`]*`/g, "")));
     expect(left).toEqual([]);
   });
+});
+
+/** Names, which are the same in every language. */
+const names = new Set(["Manyhands", "NDJSON", "MessagePack"]);
+/** Attributes and properties that a person reads or hears. */
+const read = new Set([
+  "alt",
+  "aria-label",
+  "data-label",
+  "heading",
+  "label",
+  "placeholder",
+  "text",
+  "title",
+  "verb",
+]);
+
+/** Words that a component says by itself. */
+function ownWords(file: string): string[] {
+  const found: string[] = [];
+  const look = (node: unknown, isRead: boolean): void => {
+    if (Array.isArray(node)) return node.forEach((each) => look(each, isRead));
+    if (typeof node !== "object" || node === null) return;
+    const { type, value, name } = node as { type?: string; value?: unknown; name?: { name?: string } };
+    const text = typeof value === "string" ? value.trim() : "";
+    if ((type === "JSXText" || (type === "Literal" && isRead)) && /\p{L}{2}/u.test(text)) found.push(text);
+    const quasi = (value as { cooked?: string } | null | undefined)?.cooked ?? "";
+    if (type === "TemplateElement" && isRead && /\p{L}{2}/u.test(quasi)) found.push(quasi);
+    const isWords =
+      type === "JSXAttribute"
+        ? read.has(name?.name ?? "")
+        : isRead && type !== "CallExpression" && type !== "BinaryExpression";
+    for (const inner of Object.values(node)) look(inner, isWords);
+  };
+  look(parseSync(file, readFileSync(file, "utf8")).program, false);
+  return found.filter((text) => !names.has(text));
+}
+
+test("[TEXTS-1] the admin page's components have no words of their own", async () => {
+  const own: Record<string, string[]> = {};
+  for await (const file of glob("web-client/{admin,ui}/**/*.tsx")) {
+    const words = ownWords(file);
+    if (words.length > 0) own[file] = words;
+  }
+  expect(own).toEqual({});
 });
