@@ -47,7 +47,7 @@ describe("[TEXTS-1] the admin page in a German browser", () => {
     await untilText(page, /Anmelden/);
     expect(await page.evaluate("[document.documentElement.lang, document.title]")).toEqual([
       "de",
-      "Manyhands: Serverseite",
+      "Manyhands: Verwaltung",
     ]);
     await expectGerman(page);
     await signIn(page, server);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { glob } from "node:fs/promises";
 import { parseSync } from "vite";
-import { describe, expect, it, test } from "vitest";
+import { afterEach, describe, expect, it, test } from "vitest";
 import { publicPage as publicGerman } from "../../server/http/texts/de/public-page.ts";
 import { publicPage as publicEnglish } from "../../server/http/texts/en/public-page.ts";
 import { texts as adminGerman } from "../../web-client/admin/texts/de/texts.ts";
@@ -10,6 +10,15 @@ import { more as moreGerman } from "../../web-client/volunteer/texts/de/more.ts"
 import { page as pageGerman } from "../../web-client/volunteer/texts/de/page.ts";
 import { more as moreEnglish } from "../../web-client/volunteer/texts/en/more.ts";
 import { page as pageEnglish } from "../../web-client/volunteer/texts/en/page.ts";
+import {
+  formatBrief,
+  formatBytes,
+  formatClock,
+  formatCount,
+  formatDate,
+  formatIn,
+  formatRate,
+} from "../../web-client/ui/format.ts";
 import { englishWords } from "../support/languages.ts";
 
 /** Texts by their place: what functions say of none, of one and of several. */
@@ -75,6 +84,26 @@ describe.each([
   it("have no English sentence in German", () => {
     const left = [...inGerman].filter(([, text]) => englishWords.test(text.replaceAll(/`[^`]*`/g, "")));
     expect(left).toEqual([]);
+  });
+});
+
+describe("[TEXTS-1] numbers and dates", () => {
+  afterEach(() => formatIn("en"));
+  const at = new Date(2026, 10, 3, 4, 5, 6, 78).getTime();
+
+  it.each([
+    ["en", ["1,234,567", "1.5 KiB", "< 0.01/s", "2.5 ms", "04:05:06.078"]],
+    ["de", ["1.234.567", "1,5 KiB", "< 0,01/s", "2,5 ms", "04:05:06,078"]],
+  ])("are written as people of the language %s write them", (language, written) => {
+    formatIn(language);
+    expect([
+      formatCount(1_234_567),
+      formatBytes(1_536),
+      formatRate(0.001),
+      formatBrief(2.5),
+      formatClock(at, true),
+    ]).toEqual(written);
+    if (language === "de") expect(formatDate(at)).toBe("3.11.2026, 04:05:06");
   });
 });
 

@@ -2,7 +2,7 @@ import type { Texts } from "../en/texts.ts";
 
 export const clients: Texts["clients"] = {
   title: "Clients",
-  noMatch: "Kein Client ist so.",
+  noMatch: "Kein Client passt dazu.",
   which: "Welche Clients",
   all: "Alle",
   states: {
@@ -69,7 +69,7 @@ export const clients: Texts["clients"] = {
   browser: "Browser",
   headless: "ohne Browser",
   trusted: "vertrauens\u00adwürdig",
-  volunteer: "Freiwillige",
+  volunteer: "freiwillig",
   drained: "ohne neue Aufgaben",
   failed: (count) => `${count} gescheitert`,
   lost: (count) => `${count} verloren`,

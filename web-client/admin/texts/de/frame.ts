@@ -1,7 +1,7 @@
 import type { Texts } from "../en/texts.ts";
 
 export const frame: Texts["frame"] = {
-  title: "Manyhands: Serverseite",
+  title: "Manyhands: Verwaltung",
   pages: "Seiten",
   status: "Übersicht",
   access: "Zugang",

@@ -27,7 +27,7 @@ export const job: Texts["job"] = {
     refused: "Kernel lässt sich nicht laden",
     lost: "Clients verschwunden",
     quarantined: "mit ihrem Auftrag beendet",
-    blocked: "ein Auftrag davor endete nicht gut",
+    blocked: "ein Auftrag davor ging nicht gut aus",
   },
   failures: {
     everyTask: "Jede Aufgabe",

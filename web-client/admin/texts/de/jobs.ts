@@ -2,7 +2,7 @@ import type { Texts } from "../en/texts.ts";
 
 export const jobs: Texts["jobs"] = {
   title: "Aufträge",
-  noMatch: "Kein Auftrag ist so.",
+  noMatch: "Kein Auftrag passt dazu.",
   which: "Welche Aufträge",
   states: {
     "": "Laufende und scheiternde zuerst",
