@@ -168,6 +168,18 @@ describe("the volunteer page", () => {
   /** Long enough for several runs of each length. */
   const measuredMs = 10_000;
 
+  /** Share of the time in the last seconds; 0 before these are over. */
+  function latestShare(runs: Awaited<ReturnType<typeof readRuns>>): number {
+    if (spanOf(runs) < measuredMs) return 0;
+    const from = runs.at(-1)![0] - measuredMs;
+    return shareOf(runs.filter(([start]) => start >= from));
+  }
+
+  async function toldShare(page: Page): Promise<number> {
+    const shown = String(await page.evaluate("document.body.innerText"));
+    return Number(/last minute\s+(\d+) %/i.exec(shown)?.[1] ?? NaN);
+  }
+
   it.each([20, 50, 80])("[VOLUNTEER-3] computes %i percent of the time", { timeout: 90_000 }, async (cpu) => {
     const server = await startTestServer();
     const page = await open(server);
@@ -175,15 +187,14 @@ describe("the volunteer page", () => {
     const inputs = Array.from({ length: 400 }, (_, i) => [400, 120, 16, 280][i % 4]);
     const id = await submitUnverified(server, timedSource, inputs, { math: "native" });
     await page.goto(`http://localhost:${server.port}/?auto=1`);
+    // A machine that is busy for some seconds computes less than it may, and the page less than it says for a minute.
     const patience = { interval: 500, timeout: 60_000 };
-    await expect.poll(async () => spanOf(await readRuns(server, id)), patience).toBeGreaterThan(measuredMs);
-    const shown = String(await page.evaluate("document.body.innerText"));
-    const measured = 100 * shareOf(await readRuns(server, id));
-    expect(measured).toBeGreaterThan(cpu - 5);
-    expect(measured).toBeLessThan(cpu + 5);
-    const [, told] = /last minute\s+(\d+) %/i.exec(shown) ?? [];
-    expect(Number(told)).toBeGreaterThan(cpu - 10);
-    expect(Number(told)).toBeLessThan(cpu + 10);
+    await expect
+      .poll(async () => 100 * latestShare(await readRuns(server, id)), patience)
+      .toBeGreaterThan(cpu - 5);
+    await expect.poll(() => toldShare(page), patience).toBeGreaterThan(cpu - 10);
+    expect(100 * shareOf(await readRuns(server, id))).toBeLessThan(cpu + 5);
+    expect(await toldShare(page)).toBeLessThan(cpu + 10);
   });
 });
 
