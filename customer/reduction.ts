@@ -37,8 +37,8 @@ export interface CombineOptions extends Omit<
 
 /** Options of `hands.reduce`: of the job that applies the kernel, and of those that combine. */
 export interface ReduceOptions<Output = unknown> extends CombineOptions {
-  /** Combines two outputs. Absent: the kernel module exports `combine`. */
-  readonly combine?: Combine<Output> | undefined;
+  /** Combines two outputs: a function, or one in Python for a kernel in Python. Absent: the kernel's module has a function `combine`. */
+  readonly combine?: Combine<Output> | PythonFunction<never, unknown> | undefined;
   /**
    * Inputs of one task, whose outputs are combined where they are computed. By default about the square root of the number of inputs; 32 when the inputs
    * are no array.
@@ -59,7 +59,11 @@ interface Stage<Output> extends PromiseLike<Output[]> {
 }
 
 /** Submits a job that combines the outputs of another one. */
-export type StartJob = (kernel: MadeKernel, outputs: Outputs<unknown>, options: MapOptions) => Stage<unknown>;
+export type StartJob = (
+  kernel: MadeKernel | PythonFunction,
+  outputs: Outputs<unknown>,
+  options: MapOptions,
+) => Stage<unknown>;
 
 /** {@link ReduceOptions} of any outputs. */
 export type AnyReduceOptions = Omit<ReduceOptions, "combine"> & { readonly combine?: AnyCombine | undefined };
@@ -163,9 +167,12 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
       count = Math.ceil(count / fanIn);
       const isLast = count === 1;
       const named = (name: string): string => (isLast && level === 1 ? name : `${name}, level ${level}`);
-      const combining = new MadeKernel(named(kernel === undefined ? "combine" : nameOf(kernel)), () =>
-        combiningSource(this.#combine, kernel, options.compare),
-      );
+      const kernelName = named(kernel === undefined ? "combine" : nameOf(kernel));
+      const combine = withPython(this.#combine);
+      const combining =
+        combine instanceof PythonFunction
+          ? combine.combining(kernelName)
+          : new MadeKernel(kernelName, () => combiningSource(combine, kernel, options.compare));
       const keepFor = isLast ? kept : keep;
       const of = chain.at(-1)!.outputs().inGroups(fanIn);
       const job = this.#startJob(combining, of, {
@@ -249,7 +256,7 @@ function failureOf(job: JobInfo): PlatformError | undefined {
 /** Starts jobs, those with inputs among them. */
 interface Starter {
   start: (
-    kernel: MadeKernel,
+    kernel: MadeKernel | PythonFunction,
     inputs: Inputs<Value> | Outputs<unknown>,
     options: MapOptions,
     takesArguments: boolean,
@@ -264,23 +271,20 @@ export function startReduction(
   options: AnyReduceOptions,
 ): Reduction<unknown> {
   const { combine, perTask: given, fanIn, onProgress, after, ...jobOptions } = options;
-  for (const part of [kernel, combine])
-    if (withPython(part) instanceof PythonFunction)
-      throw new PlatformError(
-        "BAD_ARGUMENT",
-        "A reduction has a function in Python; expected kernels in JavaScript, or hands.map of the function, whose outputs the program combines.",
-      );
+  const inPython = pythonParts(kernel, combine);
   const known = Array.isArray(inputs) ? inputs.length : undefined;
   const isFed = inputs instanceof Outputs;
   const unknown = isFed ? defaultFanIn : defaultPerTask;
   const perTask = given ?? (known === undefined ? unknown : Math.max(1, Math.round(Math.sqrt(known))));
   checkCount("perTask", perTask, isFed ? 2 : 1);
   checkCount("fanIn", fanIn ?? defaultFanIn, 2);
-  const folding = new MadeKernel(
-    nameOf(kernel),
-    (program) => foldingSource(kernel, combine, perTask, options.compare, program),
-    kernel instanceof ProgramKernel ? kernel : undefined,
-  );
+  const folding = inPython
+    ? inPython.kernel.folding(inPython.combine, perTask)
+    : new MadeKernel(
+        nameOf(kernel),
+        (program) => foldingSource(kernel, combine, perTask, options.compare, program),
+        kernel instanceof ProgramKernel ? kernel : undefined,
+      );
   const count = known === undefined ? undefined : Math.ceil(known / perTask);
   const isBetween = count !== 1 && options.key === undefined && options.keepMs === undefined;
   const job = jobs.start(
@@ -296,10 +300,33 @@ export function startReduction(
   );
   const combining: CombineOptions = { ...jobOptions, ...(fanIn !== undefined && { fanIn }) };
   const startJob: StartJob = (made, outputs, its) => jobs.start(made, outputs, its, false);
-  return new Reduction<unknown>(job, startJob, combine ?? (kernel as AnyCombine), combining, {
-    kernel,
-    count,
-  });
+  return new Reduction<unknown>(
+    job,
+    startJob,
+    inPython?.combine ?? combine ?? (kernel as AnyCombine),
+    combining,
+    {
+      kernel: inPython?.kernel ?? kernel,
+      count,
+    },
+  );
+}
+
+/** The functions of a reduction in Python; undefined for one in JavaScript. */
+function pythonParts(
+  kernel: AnyKernel,
+  combine: AnyCombine | undefined,
+): { kernel: PythonFunction; combine: PythonFunction<never, unknown> } | undefined {
+  const [applied, combining] = [withPython(kernel), withPython(combine)];
+  if (!(applied instanceof PythonFunction) && !(combining instanceof PythonFunction)) return undefined;
+  if (applied instanceof PythonFunction && combining === undefined)
+    return { kernel: applied, combine: applied.ownCombine };
+  if (applied instanceof PythonFunction && combining instanceof PythonFunction)
+    return { kernel: applied, combine: combining };
+  throw new PlatformError(
+    "BAD_ARGUMENT",
+    "Of the kernel and `combine` one is a function in Python and the other is none; expected both in one language.",
+  );
 }
 
 function groupsOf(inputs: Inputs<Value>, perTask: number): Inputs<Value> {

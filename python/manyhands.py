@@ -1464,12 +1464,6 @@ def _kernel_of(kernel: Any) -> tuple[str, str]:
     if isinstance(kernel, (str, os.PathLike)):
         path = Path(kernel.strip() if isinstance(kernel, str) else kernel)
         return _module_of_file(path), path.stem or "job"
-    if callable(kernel):
-        name = getattr(kernel, "__name__", type(kernel).__name__)
-        raise TypeError(
-            f"The Python function {name} cannot be a kernel of a reduction. Write it in JavaScript, as text "
-            '("(a, b) => a + b") or in a module file; or map the function, and combine the outputs as they come.'
-        )
     raise _bad(
         f"The kernel is a {type(kernel).__name__}; expected a function, the text of a JavaScript function, or the path "
         "of a JavaScript module."
@@ -1478,7 +1472,7 @@ def _kernel_of(kernel: Any) -> tuple[str, str]:
 
 def _code_of(kernel: Any, on: str | None = None) -> tuple[_Code, str]:
     """As :func:`_kernel_of`, also for programs, commands and functions in Python."""
-    is_function = callable(kernel) and not isinstance(kernel, os.PathLike)
+    is_function = _is_python(kernel)
     if on is not None and not is_function and not isinstance(kernel, _PythonFunction):
         raise _bad("on= names the Python that computes a function in Python, and the kernel is none.")
     if isinstance(kernel, Command):
@@ -1962,6 +1956,8 @@ class _PythonFunction:
     wheels: tuple[Any, ...] = ()
     #: A command of clients that is the Python which computes it.
     on: str | None = None
+    #: In a kernel of a reduction: the function that combines outputs, as the server takes it.
+    combine: dict[str, Any] | None = None
 
     def request(
         self, embed: bool, put: Callable[[Any], DataReference]
@@ -1975,6 +1971,8 @@ class _PythonFunction:
             is_known = is_known and not isinstance(source, DataReference)
         told = {"modules": self.modules, "module": self.module, "function": self.function, "spread": self.spread}
         told.update({"wheels": wheels, "embed": embed})
+        if self.combine is not None:
+            told["combine"] = self.combine
         if self.on is not None:
             # Packages are those of the clients.
             told["on"] = self.on
@@ -1994,6 +1992,35 @@ class _PythonFunction:
                 )
 
         return told, check
+
+
+def _is_python(kernel: Any) -> bool:
+    """Whether a kernel is a function in Python."""
+    return callable(kernel) and not isinstance(kernel, os.PathLike)
+
+
+def _folding_function(function: Any, combine: Any, per_task: int, on: str | None) -> _PythonFunction:
+    """The kernel whose input is a list of inputs: it applies a function to each, and combines from left to right."""
+    applied, by = _python_function(function, on), _python_function(combine, on)
+    modules, name = dict(by.modules), by.module
+    if applied.modules.get(f"{name}.py", modules[f"{name}.py"]) != modules[f"{name}.py"]:
+        # Of the file of both functions, each has the definitions that it uses.
+        name = f"{by.module}_combine"
+        modules[f"{name}.py"] = modules.pop(f"{by.module}.py")
+    packages = applied.packages | by.packages
+    return replace(
+        applied,
+        modules={**modules, **applied.modules},
+        packages=packages,
+        imports=(applied.imports | by.imports) - packages,
+        combine={"module": name, "function": by.function, "perTask": per_task},
+    )
+
+
+def _combining_function(combine: Any, on: str | None) -> _PythonFunction:
+    """The kernel whose input is a list of outputs, which a function combines from left to right."""
+    by = _python_function(combine, on)
+    return replace(by, combine={"module": by.module, "function": by.function, "perTask": 0})
 
 
 def _python_function(function: Any, on: str | None = None) -> _PythonFunction:
@@ -3409,15 +3436,17 @@ class Job:
         """
         return Outputs(self, per_task)
 
-    def reduce(self, combine: str | os.PathLike[str], *, fan_in: int = _FAN_IN, **options: Any) -> Reduction:
+    def reduce(
+        self, combine: str | os.PathLike[str] | Callable[..., Any], *, fan_in: int = _FAN_IN, **options: Any
+    ) -> Reduction:
         """Combines the outputs into one value on the clients. Returns at once; gather the reduction.
 
         Neighbouring outputs are combined, then what that gave, level by level. The order is that of the inputs, so equal
         outputs give equal bits, whichever clients combine them.
 
         Args:
-            combine: the text of an associative JavaScript function, ``"(a, b) => a + b"``, or a kernel module that exports
-                one as ``combine``
+            combine: an associative function in Python, or the text of one in JavaScript, ``"(a, b) => a + b"``, or a kernel
+                module that exports one as ``combine``
             fan_in: outputs that one task combines, 2 … 1024; a task has all of them in memory
             options: of the jobs that combine, as in :meth:`Hands.map`
 
@@ -3426,7 +3455,10 @@ class Job:
         """
         _check_count("fan_in", fan_in, 2, _OUTPUTS_PER_TASK)
         _check_reduction_options(options)
-        source = _combining_source(combine, None, options.get("compare"))
+        if _is_python(combine):
+            source: _Code = _combining_function(combine, options.get("on"))
+        else:
+            source = _combining_source(combine, None, options.get("compare"))
         return Reduction(self, source, fan_in, options, options.get("name") or self._hands._name or "combine")
 
     def settled(self, timeout: float | None = None, progress: bool | None = None) -> list[SettledTask]:
@@ -3983,7 +4015,7 @@ class Reduction:
     """
 
     def __init__(
-        self, first: Job, source: str, fan_in: int, options: dict[str, Any], name: str, count: int | None = None
+        self, first: Job, source: _Code, fan_in: int, options: dict[str, Any], name: str, count: int | None = None
     ) -> None:
         self._first = first
         self._http = first._http
@@ -4487,10 +4519,10 @@ class Hands:
 
     def reduce(
         self,
-        kernel: str | os.PathLike[str] | Program,
+        kernel: _Kernel,
         inputs: Iterable[Any] | Outputs,
         *,
-        combine: str | os.PathLike[str] | None = None,
+        combine: str | os.PathLike[str] | Callable[..., Any] | None = None,
         per_task: int | None = None,
         fan_in: int = _FAN_IN,
         **options: Any,
@@ -4501,22 +4533,28 @@ class Hands:
         is combined ``fan_in`` at a time, level by level. Every input counts exactly once, in the order of the inputs, so the
         value has the same bits on any clients, as long as ``per_task`` and ``fan_in`` are the same::
 
-            hands.reduce(count_hits, seeds, combine="(a, b) => a + b").gather()
+            hands.reduce(count_hits, seeds, combine=operator.add).gather()
 
         Args:
             kernel: as in :meth:`map`
             inputs: as in :meth:`map`
-            combine: the text of an associative JavaScript function, or a module that exports one as ``combine``; None: the
-                kernel module exports it
+            combine: for a function in Python another one, ``combine(a, b)``; for other kernels the text of a JavaScript
+                function, or a module that exports one as ``combine``; None: the kernel module exports it. It is associative
             per_task: inputs of one task; by default about the square root of their number, 32 when that is not known
             fan_in: outputs that one task combines, 2 … 1024; a task has all of them in memory
             options: of the jobs, as in :meth:`map`, except ``check``, ``on_break``, ``on_result`` and ``window``
 
         Raises:
-            TypeError: the kernel is a Python function
             PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel, the inputs, or nothing says how to combine
         """
-        _, own_name = _code_of(kernel) if isinstance(kernel, Program) else _kernel_of(kernel)
+        on, is_python = options.get("on"), _is_python(kernel)
+        if (is_python or _is_python(combine)) and not (is_python and _is_python(combine)):
+            raise _bad(
+                "Of the kernel and combine one is a function in Python and the other is none; expected both in one language."
+                if combine is not None
+                else "Nothing says how the outputs are combined; expected combine=, a function in Python of two outputs."
+            )
+        own_name = _code_of(kernel, on)[1]
         _check_inputs(inputs)
         _check_reduction_options(options)
         is_fed = isinstance(inputs, Outputs)
@@ -4531,8 +4569,12 @@ class Hands:
         _check_count("per_task", per_task, *((2, _OUTPUTS_PER_TASK) if is_fed else (1, _MAX_TASK_INDEX)))
         _check_count("fan_in", fan_in, 2, _OUTPUTS_PER_TASK)
         compare = options.get("compare")
-        folding = _folding_source(kernel, combine, per_task, compare)
-        combining = _combining_source(kernel if combine is None else combine, kernel, compare)
+        if is_python:
+            folding: _Code = _folding_function(kernel, combine, per_task, on)
+            combining: _Code = _combining_function(combine, on)
+        else:
+            folding = _folding_source(kernel, combine, per_task, compare)
+            combining = _combining_source(kernel if combine is None else combine, kernel, compare)
         name = options.get("name") or self._name or own_name
         count = None if known is None else -(-known // per_task)
         own = {name: options.pop(name) for name in ("after", "on_progress", "progress") if name in options}

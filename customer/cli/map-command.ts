@@ -83,8 +83,8 @@ Inputs are JSON values; {"$ref": {"sha256": …, "size": …}} is a data referen
 With --key, the same command run again after a kill goes on with the job it began. Without, a job whose inputs cannot be
 read to their end is cancelled.
 
-With --combine the result is one value, as JSON: the kernel module exports \`combine(a, b)\` as well, which is associative. It is called on the
-clients, in the order of the inputs, so that the value has the same bits on any clients as long as --per-task and --fan-in are the same. With
+With --combine the result is one value, as JSON: the kernel module exports \`combine(a, b)\` as well (a Python file has a function of this name),
+which is associative. It is called on the clients, in the order of the inputs, so that the value has the same bits on any clients as long as --per-task and --fan-in are the same. With
 --detach the printed id is that of the job whose only output is the value.`;
 
 /** `manyhands map <kernel>`: applies a kernel module to inputs from a file. */
@@ -173,10 +173,10 @@ async function map(words: readonly string[], flags: MapFlags, connectTo: Connect
       "BAD_OPTION",
       `Give one kernel module, --wasi with a program, or --command; ${words.length} words were given.`,
     );
-  if (flags.on !== undefined && (program || flags.combine))
+  if (flags.on !== undefined && program)
     throw new PlatformError(
       "BAD_OPTION",
-      "--on belongs to a function in Python such as model.py:f; --wasi, --command and --combine do not go with it.",
+      "--on belongs to a function in Python such as model.py:f; --wasi and --command do not go with it.",
     );
   const own = flags.on === undefined ? undefined : python(kernel, { on: flags.on });
   const given = await inputsOf(flags);
@@ -197,7 +197,9 @@ async function map(words: readonly string[], flags: MapFlags, connectTo: Connect
     const options = { ...jobOptionsOf(flags), onProgress };
     const inputs = given ?? outputsOf(hands, flags);
     if (flags.combine) {
-      const reduction = hands.reduce(kernel, inputs, { ...options, ...countsOf(flags) });
+      const reduction = own
+        ? hands.reduce(own, inputs, { ...options, ...countsOf(flags) })
+        : hands.reduce(kernel, inputs, { ...options, ...countsOf(flags) });
       const mayGoOn = flags.key !== undefined;
       try {
         if (!output) await detach(reduction, json);

@@ -6,7 +6,7 @@ export type RuntimeFile = BlobName | { readonly base64: string };
 
 /** A function in Python with the code around it. */
 export interface FunctionDefinition {
-  readonly program: Pick<PythonProgram, "modules" | "module" | "function" | "spread">;
+  readonly program: Pick<PythonProgram, "modules" | "module" | "function" | "spread" | "combine">;
   /** Modules of Python around the program's: sources by name. */
   readonly support: Readonly<Record<string, string>>;
 }

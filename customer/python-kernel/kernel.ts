@@ -3,6 +3,7 @@ import { loadPyodide } from "pyodide/pyodide.mjs";
 import { DataReference } from "../../shared/data-reference.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
+import type { PythonCombine } from "../../shared/wire/python-program.ts";
 import type { PythonDefinition, RuntimeFile } from "./definition.ts";
 import { PythonFailure, unfit } from "./outcome.ts";
 import { beginTask, files } from "./shell.ts";
@@ -18,14 +19,20 @@ type Outcome =
 interface Runner {
   /** Unpacks a wheel. */
   install(file: string, wheel: Uint8Array): void;
-  /** @returns whether the function is a coroutine function; or the failure of the import */
-  prepare(module: string, name: string, spread: boolean, bridge: Bridge): boolean | Outcome;
+  /** @returns whether data references stay in the input, because the functions can wait for their bytes; or the failure of the import */
+  prepare(
+    module: string,
+    name: string,
+    spread: boolean,
+    combine: PythonCombine | undefined,
+    bridge: Bridge,
+  ): boolean | Outcome;
   call(input: Uint8Array, bridge: Bridge): Outcome;
 }
 
 interface Python {
   readonly runner: Runner;
-  readonly isAsync: boolean;
+  readonly keepsReferences: boolean;
 }
 
 /** The context of a task as Python calls it: values and references are encoded. */
@@ -60,8 +67,8 @@ export function pythonKernel(
     }
   };
   return async (input, ctx) => {
-    const { runner, isAsync } = await orForget(() => (python ??= start(definition, ctx)));
-    const given = encodeValue(isAsync ? input : await withBytes(input, ctx));
+    const { runner, keepsReferences } = await orForget(() => (python ??= start(definition, ctx)));
+    const given = encodeValue(keepsReferences ? input : await withBytes(input, ctx));
     beginTask(ctx);
     return orForget(async () => settled(runner.call(given, bridgeTo(ctx))));
   };
@@ -98,12 +105,13 @@ async function start(
   python.runPython(`import sys; sys.path[:0] = ["${root}", "${supportRoot}"]`);
   const runner = python.pyimport("_manyhands_runner") as Runner;
   for (const wheel of wheels) runner.install(wheel.file, await contentOf(wheel, ctx));
-  const prepared = runner.prepare(program.module, program.function, program.spread, bridgeTo(ctx));
+  const { module, function: name, spread, combine } = program;
+  const prepared = runner.prepare(module, name, spread, combine, bridgeTo(ctx));
   if (typeof prepared !== "boolean") {
     await settled(prepared);
     throw new Error("The function is not ready.");
   }
-  return { runner, isAsync: prepared };
+  return { runner, keepsReferences: prepared };
 }
 
 function write(python: Pyodide, path: string, source: string): void {

@@ -38,6 +38,7 @@ export function nativePythonKernel({
       module: program.module,
       function: program.function,
       spread: program.spread,
+      combine: program.combine ?? null,
       index: ctx.index,
       attempt: ctx.attempt,
       seed: `${ctx.random()}/${ctx.random()}`,

@@ -11,7 +11,7 @@ import os
 import random
 import sys
 
-from _manyhands_calls import find_function, message_of, stack_of, unfit_reason
+from _manyhands_calls import Unfit, calling, find_function, fold, message_of, stack_of, unfit_reason
 from manyhands import DataReference, PlatformError, decode_value, encode_value, undefined
 
 #: Most characters of printed lines that become lines of the job's log.
@@ -77,7 +77,9 @@ class Context:
         os.makedirs("put", exist_ok=True)
         with open(f"put/{sha256}", "wb") as file:
             file.write(content)
-        return DataReference(sha256, len(content))
+        reference = DataReference(sha256, len(content))
+        self._paths[_key(reference)] = f"put/{sha256}"
+        return reference
 
 
 def _key(ref):
@@ -104,16 +106,23 @@ def _with_bytes(value, ctx):
 def _outcome(task):
     try:
         random.seed(task["seed"])
-        function, takes_ctx, is_async = find_function(task["module"], task["function"])
-        ctx = Context(task)
-        value = task["input"] if is_async else _with_bytes(task["input"], ctx)
-        output = function(*(value if task["spread"] else [value]), **({"ctx": ctx} if takes_ctx else {}))
+        found, takes_ctx, is_async = find_function(task["module"], task["function"])
+        function, combine, ctx = calling(found, takes_ctx), task["combine"], Context(task)
+        keeps_references = is_async or (combine is not None and combine["perTask"] == 0)
+        value = task["input"] if keeps_references else _with_bytes(task["input"], ctx)
+        if combine is None:
+            output = function(*(value if task["spread"] else [value]), ctx=ctx)
+        else:
+            combining = calling(*find_function(combine["module"], combine["function"])[:2])
+            output = fold(value, ctx, function if combine["perTask"] > 0 else None, combining, combine["perTask"])
         if inspect.isawaitable(output):
 
             async def settle():
                 return await output
 
             output = asyncio.run(settle())
+    except Unfit as error:
+        return ["unfit", str(error)]
     except BaseException as error:
         has = "what is installed in the client's Python and the modules that came with it"
         message = message_of(error, has)

@@ -2,10 +2,11 @@ import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Value } from "../../shared/wire/codec.ts";
+import type { PythonCombine } from "../../shared/wire/python-program.ts";
 import type { KernelModule } from "../kernel/kernel-source.ts";
 import { OwnWheels, type WheelSource } from "./own-wheels.ts";
 import type { AvailableWheel, PythonKernel } from "./runtime.ts";
-import { readProgram } from "./sources.ts";
+import { readProgram, type Sources } from "./sources.ts";
 
 const suffix = /\.py:([A-Za-z_]\w*)$/;
 
@@ -16,17 +17,60 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
   /** Carries the types of the kernel to the job; never set. */
   declare readonly types?: (input: Input) => Output;
   readonly #path: string;
+  readonly #function: string;
+  /** Name of the jobs that have none of their own. */
   readonly name: string;
   /** The command of clients whose Python computes the function; undefined for the Python that travels in the kernel. */
   readonly command: string | undefined;
   readonly #wheels: readonly WheelSource[];
+  /** The function that combines outputs, in a kernel of a reduction, and the inputs of one task. */
+  readonly #combine: { readonly by: PythonFunction<never, unknown>; readonly perTask: number } | undefined;
 
-  constructor(path: string, name: string, { wheels = [], on }: PythonOptions = {}) {
+  constructor(path: string, name: string, options: PythonOptions = {}, reduction: ReductionParts = {}) {
     this.url = new URL(`python:${encodeURI(path)}#${name}`);
     this.#path = path;
-    this.name = name;
-    this.command = on;
-    this.#wheels = wheels;
+    this.#function = name;
+    this.name = reduction.name ?? name;
+    this.command = options.on;
+    this.#wheels = options.wheels ?? [];
+    this.#combine = reduction.combine;
+  }
+
+  /** The function `combine` of the same file. */
+  get ownCombine(): PythonFunction {
+    return new PythonFunction(this.#path, "combine", this.#options);
+  }
+
+  /**
+   * The kernel that applies this function to each of several inputs, an array, and combines the outputs from left to right.
+   * @param perTask - inputs of every task but the last
+   * @throws PlatformError BAD_ARGUMENT for functions that different Pythons compute
+   */
+  folding(by: PythonFunction<never, unknown>, perTask: number): PythonFunction {
+    if (by.command !== this.command)
+      throw new PlatformError(
+        "BAD_ARGUMENT",
+        "The function and the one that combines its outputs are computed by different Pythons; expected the same `on` for both.",
+      );
+    const wheels = [...new Set([...this.#wheels, ...by.#wheels])];
+    return new PythonFunction(
+      this.#path,
+      this.#function,
+      { ...this.#options, wheels },
+      { combine: { by, perTask } },
+    );
+  }
+
+  /** The kernel whose input is an array of outputs, which this function combines from left to right. @param name - of its jobs */
+  combining(name: string): PythonFunction {
+    return new PythonFunction(this.#path, this.#function, this.#options, {
+      name,
+      combine: { by: this, perTask: 0 },
+    });
+  }
+
+  get #options(): PythonOptions {
+    return { wheels: this.#wheels, on: this.command };
   }
 
   /**
@@ -42,16 +86,41 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
     embedsFiles: boolean,
     available: () => Promise<readonly AvailableWheel[]>,
   ): Promise<PythonKernel> {
-    const { modules, module, imports } = await readProgram(this.#path);
+    const { modules, module, imports, combine } = await this.#read();
     const own = await OwnWheels.open(this.#wheels, embedsFiles);
     const others = imports.filter((name) => !own.modules.has(name));
-    const program = { modules, module, function: this.name, spread, imports: others, wheels: own.wheels };
+    const parts = { modules, module, imports: others, ...(combine && { combine }) };
+    const program = { ...parts, function: this.#function, spread, wheels: own.wheels };
     // The runtime is loaded on demand: most programs have no kernel in Python.
     const { makePythonKernel } = await import("./make.ts");
     const wheels = others.length > 0 && this.command === undefined ? await available() : [];
     const kernel = await makePythonKernel(program, embedsFiles, wheels, this.command);
     return { ...kernel, refs: kernel.refs.map((ref) => own.files.get(ref.sha256) ?? ref) };
   }
+
+  async #read(): Promise<Sources & { readonly combine?: PythonCombine }> {
+    const sources = await readProgram(this.#path);
+    if (!this.#combine) return sources;
+    const { by, perTask } = this.#combine;
+    const others = await readProgram(by.#path);
+    for (const [path, source] of Object.entries(others.modules))
+      if ((sources.modules[path] ?? source) !== source)
+        throw new PlatformError(
+          "BAD_ARGUMENT",
+          `The function and the one that combines its outputs have different modules ${path}; expected both in one folder.`,
+        );
+    return {
+      modules: { ...sources.modules, ...others.modules },
+      module: sources.module,
+      imports: [...new Set([...sources.imports, ...others.imports])].toSorted(),
+      combine: { module: others.module, function: by.#function, perTask },
+    };
+  }
+}
+
+interface ReductionParts {
+  readonly name?: string;
+  readonly combine?: { readonly by: PythonFunction<never, unknown>; readonly perTask: number };
 }
 
 export interface PythonOptions {

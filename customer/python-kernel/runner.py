@@ -6,7 +6,7 @@ import random
 import sys
 import zipfile
 
-from _manyhands_calls import find_function, message_of, stack_of, unfit_reason
+from _manyhands_calls import Unfit, calling, find_function, fold, message_of, stack_of, unfit_reason
 from manyhands import DataReference, PlatformError, decode_value, encode_value
 from pyodide.ffi import JsException, to_js
 
@@ -17,8 +17,11 @@ _ABOUT_WHEELS = (
 )
 
 _function = None
-_takes_ctx = False
 _spread = False
+#: Function that combines outputs; None in a kernel that is no reduction.
+_combine = None
+#: Inputs of a task to each of which the function is applied; 0: they are outputs already.
+_per_task = 0
 
 
 class _Lines(io.TextIOBase):
@@ -100,15 +103,19 @@ def install(file, wheel):
     sys.path.append(folder)
 
 
-def prepare(module, name, spread, bridge):
-    """Imports the function. Returns whether it is a coroutine function, or the failure."""
-    global _function, _takes_ctx, _spread
+def prepare(module, name, spread, combine, bridge):
+    """Imports the function, and the one that combines. Returns whether data references stay in the input, or the failure."""
+    global _function, _spread, _combine, _per_task
     _lines.begin(bridge)
     try:
         random.seed(0)
-        _function, _takes_ctx, is_async = find_function(module, name)
-        _spread = spread
-        return is_async
+        found, takes_ctx, is_async = find_function(module, name)
+        _function, _spread = calling(found, takes_ctx), spread
+        if combine is None:
+            return is_async
+        _combine = calling(*find_function(combine.module, combine.function)[:2])
+        _per_task = combine.perTask
+        return is_async or _per_task == 0
     except BaseException as error:
         return _failure(error)
 
@@ -119,8 +126,11 @@ def call(data, bridge):
     try:
         random.seed(bridge.seed)
         value = decode_value(data.to_bytes())
-        arguments = value if _spread else [value]
-        output = _function(*arguments, **({"ctx": Context(bridge)} if _takes_ctx else {}))
+        ctx = Context(bridge)
+        if _combine is None:
+            output = _function(*(value if _spread else [value]), ctx=ctx)
+        else:
+            output = fold(value, ctx, _function if _per_task > 0 else None, _combine, _per_task)
         if inspect.isawaitable(output):
             return to_js(["waiting", _settle(output)], depth=1)
     except BaseException as error:
@@ -146,6 +156,8 @@ def _done(output):
 
 def _failure(error):
     _lines.end()
+    if isinstance(error, Unfit):
+        return to_js(["unfit", str(error)], depth=1)
     message = message_of(error, "Python's standard library and the modules that came with it", _ABOUT_WHEELS)
     cause = error.js_error if isinstance(error, JsException) else None
     return to_js(["failed", message, stack_of(error, message, __file__, "/kernel/"), cause], depth=1)

@@ -4,7 +4,7 @@ import { messageOf, PlatformError } from "../../shared/errors.ts";
 import type { PythonProgram } from "../../shared/wire/python-program.ts";
 
 /** The modules of a program, and its imports that are not among them. */
-type Sources = Required<Pick<PythonProgram, "modules" | "module" | "imports">>;
+export type Sources = Required<Pick<PythonProgram, "modules" | "module" | "imports">>;
 
 /**
  * Reads a Python file and the modules of its folder, or of the package that it is in, that it and they import. Imports are recognised in the

@@ -15,9 +15,10 @@ export function functionOf({
   module,
   function: name,
   spread,
+  combine,
 }: PythonProgram): FunctionDefinition["program"] {
   const sorted = Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1));
-  return { modules: Object.fromEntries(sorted), module, function: name, spread };
+  return { modules: Object.fromEntries(sorted), module, function: name, spread, ...(combine && { combine }) };
 }
 
 /** Modules around a function: those that each has, and a file of this folder under a name. */

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { blobNameSchema } from "../data-reference.ts";
+import { limits } from "../limits.ts";
 import { wheelFileSchema } from "../wheel.ts";
 
 /** Most characters of all sources of a program together. */
@@ -10,6 +11,9 @@ const maxWheels = 100;
 
 const dotted = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/;
 const modulePath = /^(?:[A-Za-z_]\w*\/)*[A-Za-z_]\w*\.py$/;
+
+const moduleName = v.pipe(v.string(), v.maxLength(255), v.regex(dotted, "expected the name of a module"));
+const functionName = v.pipe(v.string(), v.maxLength(255), v.regex(dotted, "expected the name of a function"));
 
 const blobWheelSchema = v.strictObject({ file: wheelFileSchema, ...blobNameSchema.entries });
 const embeddedWheelSchema = v.strictObject({ file: wheelFileSchema, base64: v.pipe(v.string(), v.base64()) });
@@ -32,8 +36,8 @@ export const pythonProgramSchema = v.strictObject({
     ),
   ),
   /** Name of the module with the function. */
-  module: v.pipe(v.string(), v.maxLength(255), v.regex(dotted, "expected the name of a module")),
-  function: v.pipe(v.string(), v.maxLength(255), v.regex(dotted, "expected the name of a function")),
+  module: moduleName,
+  function: functionName,
   /** Modules of packages that it may import: those that wheels of the server have come along. */
   imports: v.optional(
     v.pipe(
@@ -49,9 +53,21 @@ export const pythonProgramSchema = v.strictObject({
     v.pipe(v.array(v.union([blobWheelSchema, embeddedWheelSchema])), v.maxLength(maxWheels)),
     [],
   ),
+  /** Function that combines outputs, in a kernel of a reduction: its task's input is a list, and has one output. */
+  combine: v.optional(
+    v.strictObject({
+      module: moduleName,
+      function: functionName,
+      /** Inputs of a task but the last, to each of which the function is applied; 0: the inputs are outputs already. */
+      perTask: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(limits.maxTaskIndex)),
+    }),
+  ),
   /** Whether the task's input is the list of the function's arguments. */
   spread: v.optional(v.boolean(), false),
 });
 type Checked = v.InferOutput<typeof pythonProgramSchema>;
 export type PythonProgram = Omit<Checked, "imports" | "wheels"> &
   Partial<Pick<Checked, "imports" | "wheels">>;
+
+/** Function that combines outputs. */
+export type PythonCombine = NonNullable<Checked["combine"]>;

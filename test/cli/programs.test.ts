@@ -107,12 +107,12 @@ describe.skipIf(!isLinux)(`manyhands map --command${unlessLinux}`, () => {
     expect((await map("--command", "sort", "--env", "A=b", "--range", "0:1")).err).toContain(
       "--env do not go",
     );
-    for (const others of [
-      ["--command", "sort"],
-      ["--combine", "a.ts"],
-    ]) {
+    for (const [told, ...others] of [
+      ["--on belongs to a function in Python", "--command", "sort"],
+      ["names no function of a Python file", "--combine", "a.ts"],
+    ] as const) {
       const { code, err } = await map(...others, "--on", "python3", "--range", "0:1");
-      expect(err).toContain("--on belongs to a function in Python");
+      expect(err).toContain(told);
       expect(code).toBe(2);
     }
     expect((await map("--command", "so/rt", "--range", "0:1")).err).toContain("name of a command");

@@ -19,6 +19,18 @@ def f(x, ctx):
     return ["began", x, calls]
 `;
 
+const folding = `
+def f(x, ctx):
+    if ctx.resume:
+        return ["resumed", ctx.resume, ctx.index]
+    ctx.progress(0.5)
+    ctx.checkpoint(x)
+    return ["began", x, ctx.index]
+
+def g(a, b):
+    return a + b
+`;
+
 /** Calls a kernel twice: the second call goes on from the checkpoint of the first. */
 const driver = `
 const { exit, stdout } = process;
@@ -47,5 +59,26 @@ test("[PYTHON-1] [PYTHON-4] [PYTHON-6] without eval a function checkpoints, prin
     state,
     first: ["began", 7, 1],
     second: ["resumed", state, 2],
+  });
+}, 60_000);
+
+test("[REDUCE-2] [REDUCE-4] a function that is applied to several inputs goes on from the checkpoint of the last", async () => {
+  const combine = { module: "model", function: "g", perTask: 2 };
+  const program = {
+    modules: { "model.py": folding },
+    module: "model",
+    function: "f",
+    spread: false,
+    combine,
+  };
+  const folder = await temporaryDirectory();
+  await writeFile(join(folder, "kernel.mjs"), (await PythonRuntime.make(program, true)).source);
+  await writeFile(join(folder, "driver.mjs"), driver.replaceAll("kernel(7,", "kernel([7, 8],"));
+  const { stdout } = await promisify(execFile)(process.execPath, ["driver.mjs"], { cwd: folder });
+  expect(JSON.parse(stdout)).toEqual({
+    lines: [],
+    state: { at: 1, folded: ["began", 7, 0], state: 8 },
+    first: ["began", 7, 0, "began", 8, 1],
+    second: ["began", 7, 0, "resumed", 8, 1],
   });
 }, 60_000);

@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
-import { kernelModule, type Hands, type KernelContext, type Reduction } from "../../customer/index.ts";
+import {
+  kernelModule,
+  python,
+  type Hands,
+  type KernelContext,
+  type Reduction,
+} from "../../customer/index.ts";
 import type moments from "./kernels/moments.ts";
 import { LivePlatform } from "./live-platform.ts";
 
@@ -275,6 +281,16 @@ describe("reduce", () => {
     const jobs = await Promise.all((await first.jobIds()).map((id) => hands.job(id).status()));
     expect(jobs.every(({ keepMs }) => keepMs === undefined)).toBe(true);
     await expect(run(5)).rejects.toMatchObject({ code: "CONFLICT" });
+  });
+
+  it("[REDUCE-4] is in one language, and of one Python", () => {
+    const add = (a: number, b: number): number => a + b;
+    const inPython = python<number, number>("model.py:f");
+    const mixed = /one is a function in Python and the other is none/;
+    expect(() => hands.reduce(inPython, [1], { combine: add })).toThrow(mixed);
+    expect(() => hands.reduce((x: number) => x, [1], { combine: inPython as never })).toThrow(mixed);
+    const native = python<number, number>("model.py:g", { on: "python3" });
+    expect(() => hands.reduce(inPython, [1], { combine: native })).toThrow(/by different Pythons/);
   });
 
   it("[REDUCE-3] needs an input, and something that combines", async () => {

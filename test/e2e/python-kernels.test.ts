@@ -50,6 +50,8 @@ def packaged(x):
     return [served.LIST, given.sub.X, importlib.resources.files("served").joinpath("data.txt").read_text(), missing, built]
 
 def add(a, b): return a + b
+
+def combine(a, b): return {"noise": [math.atan2(x, y) for x, y in zip(a["noise"], b["noise"])], "own": a["own"] + b["own"]}
 `;
 
 async function pythonFile(): Promise<string> {
@@ -90,14 +92,21 @@ async function outcomes(hands: Hands, file: string): Promise<unknown> {
   const failed = await hands
     .map(`${file}:fails`, [0, 1, 2, 3, 4], { maxAttempts: 1, failFast: false, verify: "off" })
     .settled();
+  const reduced = await hands.reduce(`${file}:same_bits`, [1, 2, 3, 4, 5], {
+    seed: "s",
+    perTask: 2,
+    fanIn: 2,
+    verify: "off",
+  });
   return [
     same,
+    reduced,
     await packaged,
     failed.map((task) => task.status === "failed" && [task.error.kind, task.error.message, task.error.stack]),
   ];
 }
 
-test("[PYTHON-1] [PYTHON-3] [PYTHON-5] [PYTHON-6] [PYTHON-9] a node client and a Chromium tab give the same bits and failures", async () => {
+test("[PYTHON-1] [PYTHON-3] [PYTHON-5] [PYTHON-6] [PYTHON-9] [REDUCE-4] a node client and a Chromium tab give the same bits and failures", async () => {
   const file = await pythonFile();
   const onNode = await startServerProcess(await temporaryDirectory());
   await startClientProcess(onNode);
@@ -105,7 +114,13 @@ test("[PYTHON-1] [PYTHON-3] [PYTHON-5] [PYTHON-6] [PYTHON-9] a node client and a
   onTestFinished(() => node.close());
   const expected = await outcomes(node, file);
 
-  const [same, packaged, failed] = expected as [Record<string, unknown>[], unknown, string[][]];
+  const [same, reduced, packaged, failed] = expected as [
+    Record<string, unknown>[],
+    Record<string, number[]>,
+    unknown,
+    string[][],
+  ];
+  expect(reduced["own"]!.filter((_, at) => at % 3 > 0)).toEqual([0, 2, 1, 4, 2, 6, 3, 8, 4, 10]);
   // The last is of a module in C, where clang and lld for WebAssembly are.
   expect(packaged).toEqual([[[1, 2], 5, "data", "ModuleNotFoundError", extension ? 42 : null]]);
   expect(same[0]).toMatchObject({

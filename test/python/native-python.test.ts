@@ -56,6 +56,11 @@ describe.skipIf(python === undefined || !isLinux)(
       expect(told["refusal"]).toContain("on= names the Python");
     });
 
+    it("[COMMAND-8] [REDUCE-4] reduce inputs", () => {
+      expect(told["reduced"]).toBe(10);
+      expect((told["failedInput"] as { message: string }).message).toContain("Input 0: ValueError: no 7");
+    });
+
     it.skipIf(!hasNumpy)(`[COMMAND-8] have what is installed there${withoutNumpy}`, () => {
       expect(told["numpy"]).toEqual([10, -2, -2, -2]);
     });
@@ -72,6 +77,11 @@ describe.skipIf(python === undefined || !isLinux)(
       const command = startNode(args, { env: platform.environment });
       await command.ended;
       expect(command.output() + command.log()).toContain('"output":[64,true]');
+      await writeFile(file, "def square(x):\n    return x * x\n\ndef combine(a, b):\n    return a + b\n");
+      const summing = [launcher, "map", `${file}:square`, "--on", "python3", "--combine", "--range", "0:9"];
+      const sum = startNode(summing, { env: platform.environment });
+      await sum.ended;
+      expect(sum.output()).toBe("204\n");
     });
   },
 );

@@ -54,6 +54,10 @@ def a_set(x):
     return {x}
 
 
+def largest(a, b):
+    return max(a, b)
+
+
 def error_of(job):
     try:
         job.gather()
@@ -82,6 +86,8 @@ with manyhands.connect() as hands:
         "stack": hands.map(fails, [7], on="python3", max_attempts=1).settled()[0].error.stack,
         "exit": error_of(hands.map(leaves, [5], on="python3", max_attempts=1)),
         "unfit": error_of(hands.map(a_set, [5], on="python3")),
+        "reduced": hands.reduce(plus_one, range(10), combine=largest, per_task=4, on="python3").gather(),
+        "failedInput": error_of(hands.reduce(fails, [7], combine=largest, on="python3", max_attempts=1)),
         "numpy": None,
     }
     try:

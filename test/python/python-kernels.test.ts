@@ -86,6 +86,19 @@ describe.skipIf(python === undefined)(`Python functions as kernels${whySkipped}`
     expect(told["fed"]).toEqual([20, 30]);
   });
 
+  it("[REDUCE-1] [REDUCE-2] [REDUCE-4] functions in Python reduce inputs, in the order and groups of JavaScript's", () => {
+    expect(told["reduced"]).toEqual([
+      true,
+      "int".repeat(8),
+      "01234567",
+      "(((0 1) (2 3)) ((4 5) (6 7)))",
+      ["error", "Input 4: ValueError: it fails"],
+      ["unserialisable", expect.stringContaining("Input 4: an instance of set is not a value")],
+      expect.stringContaining("Nothing says how the outputs are combined"),
+      expect.stringContaining("one is a function in Python and the other is none"),
+    ]);
+  });
+
   it("[PYTHON-6] the traceback of Python is the stack of the failure, with the lines of the file", () => {
     const [kind, message, stack] = told["failure"] as string[];
     expect([kind, message]).toEqual(["error", "ValueError: no 1"]);

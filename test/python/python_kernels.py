@@ -91,6 +91,41 @@ def packaged(x):
     return [served.LIST, X]
 
 
+async def named(x, ctx):
+    if x == "fails":
+        raise ValueError(f"it {x}")
+    if x == "unfit":
+        return {x}
+    return (str(x), type(x).__name__, await ctx.put(str(x).encode()))
+
+
+async def joined(a, b, ctx):
+    # In a task as between tasks a tuple has become a list.
+    assert type(a) is list and type(b) is list
+    data = await ctx.data(a[2]) + await ctx.data(b[2])
+    return (f"({a[0]} {b[0]})", a[1] + b[1], await ctx.put(data))
+
+
+def reduced(hands):
+    grouped = {"per_task": 3, "fan_in": 2}
+    inputs = range(8)
+    text, kinds, reference = hands.reduce(named, inputs, combine=joined, **grouped).gather()
+    script = hands.reduce("x => `${x}`", inputs, combine="(a, b) => `(${a} ${b})`", **grouped).gather()
+    again = hands.map(named, inputs).reduce(joined, fan_in=2).gather()
+    told = [text == script, kinds, bytes(hands.get(reference)).decode(), again[0]]
+    for wrong in ("fails", "unfit"):
+        try:
+            hands.reduce(named, [0, 1, 2, 3, wrong], combine=joined, max_attempts=1, **grouped).gather()
+        except manyhands.TaskFailedError as error:
+            told.append([error.failures[0].kind, error.failures[0].message])
+    for combine in (None, "(a, b) => a + b"):
+        try:
+            hands.reduce(named, [1], combine=combine)
+        except manyhands.PlatformError as error:
+            told.append(error.message)
+    return told
+
+
 def uses_missing(x):
     return absent_package.sine(x)  # noqa: F821
 
@@ -121,6 +156,7 @@ def main():
             hands.map(fails, [1], max_attempts=1).gather()
         except manyhands.TaskFailedError as error:
             told["failure"] = [error.failures[0].kind, error.failures[0].message, error.failures[0].stack]
+        told["reduced"] = reduced(hands)
         given, foreign = sys.argv[1:]
         told["packaged"] = [
             hands.map(packaged, [1], wheels=[given]).gather(),
