@@ -3,7 +3,6 @@
 The task comes on standard input, and its outcome goes to standard output, both as manyhands.py encodes values.
 """
 
-import asyncio
 import hashlib
 import inspect
 import io
@@ -116,6 +115,8 @@ def _outcome(task):
             combining = calling(*find_function(combine["module"], combine["function"])[:2])
             output = fold(value, ctx, function if combine["perTask"] > 0 else None, combining, combine["perTask"])
         if inspect.isawaitable(output):
+            # Half of the time to start a Python, which most functions do not need.
+            import asyncio
 
             async def settle():
                 return await output
