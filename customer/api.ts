@@ -189,7 +189,7 @@ export class Api {
   ): Promise<Submitted> {
     const headers = { "content-type": contentTypes.taskPack };
     const path = `api/jobs/${id}/tasks${close ? "?close=1" : ""}`;
-    return this.#ask({ method: "POST", path, body, headers, ...call }, submittedSchema);
+    return this.#ask({ method: "POST", path, body, headers, areValues: true, ...call }, submittedSchema);
   }
 
   /** Calls a verb without parameters. */

@@ -5,6 +5,7 @@ import { createGate } from "../shared/client/data/gate.ts";
 import { createUplink } from "../shared/uplink.ts";
 import { version } from "../shared/version.ts";
 import { SilenceError } from "../system/silence.ts";
+import { Distance } from "./compression.ts";
 import type { Fetch } from "./fetch.ts";
 import { Network } from "./network.ts";
 import { OutageWatch } from "./outage.ts";
@@ -28,6 +29,8 @@ export interface Request {
   readonly isBlob?: boolean;
   /** The reply lasts, and shows life at least every `limits.signOfLifeMs`. */
   readonly lasts?: boolean;
+  /** Body and reply are values, which travel compressed where that pays (SPEC.md [MILES-8]). */
+  readonly areValues?: boolean;
   /** For a lasting reply that no promise waits for: it does not keep the program running. */
   readonly background?: boolean;
 }
@@ -72,6 +75,7 @@ export class HttpClient {
   readonly #options: HttpOptions;
   readonly #closed = new AbortController();
   readonly #network = new Network();
+  readonly #distance = new Distance();
   #token: Promise<string | undefined>;
   /** Until then blobs are fetched from the server, by `performance.now()`. */
   #indirectUntil = 0;
@@ -219,7 +223,11 @@ export class HttpClient {
   }
 
   async #fetch(request: Attempt, token: string | undefined, signal: AbortSignal): Promise<Response> {
-    const headers = { ...headersOf(token), ...request.headers };
+    const { body, headers: encoding } =
+      request.areValues && this.isRemote
+        ? await this.#distance.compressed(request.body, request.url)
+        : { body: request.body, headers: {} };
+    const headers = { ...headersOf(token), ...request.headers, ...encoding };
     try {
       const { background = false, lasts = false, silenceMs, workMs } = request;
       const replySilenceMs = lasts ? Math.min(silenceMs, lastingSilenceMs) : silenceMs;
@@ -229,14 +237,17 @@ export class HttpClient {
         headers,
         signal,
         redirect: "manual",
-        ...(request.body !== undefined && { body: request.body }),
+        ...(body !== undefined && { body }),
       };
-      return await send(new URL(request.path, request.url), init, {
+      const begunAt = performance.now();
+      const response = await send(new URL(request.path, request.url), init, {
         background,
         silenceMs,
         replySilenceMs,
         workMs,
       });
+      this.#distance.answered(performance.now() - begunAt, request.url, response);
+      return response;
     } catch (error) {
       throw lost(error, request.url);
     }

@@ -11,7 +11,7 @@ const localServerSchema = v.object({
 });
 
 /** Names of this machine, as `URL.hostname` has them. */
-const local = new Set(["localhost", "127.0.0.1", "[::1]"]);
+export const localNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /** The file with the token of a server that runs on this machine for this user (mode 0600). */
 function localTokenPath(port: number): string {
@@ -35,7 +35,7 @@ async function findTokenOf(url: string): Promise<string | undefined> {
     const text = await readFile(localTokenPath(number), "utf8");
     const server = v.parse(localServerSchema, JSON.parse(text));
     // The address may also be the name in the server's certificate.
-    return local.has(hostname) || server.url === origin ? server.token : undefined;
+    return localNames.has(hostname) || server.url === origin ? server.token : undefined;
   } catch {
     // Without a readable file the server will refuse, and the refusal says how to give a token.
     return undefined;

@@ -9,6 +9,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { watchSilence } from "../system/connections.ts";
+import { plainReply } from "./compression.ts";
 import type { FetchOptions } from "./fetch.ts";
 
 /** Replies of a known size up to this are read whole, because web streams cost more than so few bytes. */
@@ -88,8 +89,9 @@ async function nothing(answer: IncomingMessage): Promise<null> {
 }
 
 async function bodyOf(answer: IncomingMessage): Promise<NonNullable<RequestInit["body"]>> {
-  if (Number(answer.headers["content-length"]) <= smallReplyBytes) return buffer(answer);
-  return Readable.toWeb(answer) as ReadableStream<Uint8Array<ArrayBuffer>>;
+  const plain = plainReply(answer);
+  if (plain === answer && Number(answer.headers["content-length"]) <= smallReplyBytes) return buffer(answer);
+  return Readable.toWeb(plain) as ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
 function reasonOf(signal: AbortSignal | null | undefined): Error {

@@ -42,7 +42,11 @@ export function streamProvisional(
   return untilWhole(http, async function* () {
     let ofTask: ProvisionalLine[] = [];
     const query = after === undefined ? "" : `?after=${after}`;
-    const response = await http.open({ method: "GET", path: `api/jobs/${id}/provisional${query}` });
+    const response = await http.open({
+      method: "GET",
+      path: `api/jobs/${id}/provisional${query}`,
+      areValues: true,
+    });
     for await (const line of jsonLines(response)) {
       const result = parse(provisionalLineSchema, line);
       const [first = result] = ofTask;
@@ -82,7 +86,11 @@ export function followProvisional(
   }
 
   return untilWhole(http, async function* () {
-    const response = await http.open({ method: "GET", path: `api/jobs/${id}/provisional?follow=1${after}` });
+    const response = await http.open({
+      method: "GET",
+      path: `api/jobs/${id}/provisional?follow=1${after}`,
+      areValues: true,
+    });
     let isWhole = false;
     for await (const json of jsonLines(response)) {
       const line = parse(followedProvisionalSchema, json);
@@ -158,7 +166,7 @@ function outcomesSince(
   return untilWhole(http, async function* () {
     const path = `api/jobs/${id}/results?after=${after}`;
     const headers = { accept: contentTypes.ndjson };
-    const response = await http.open({ method: "GET", path, headers });
+    const response = await http.open({ method: "GET", path, headers, areValues: true });
     for await (const json of jsonLines(response)) {
       const line = parse(resultLineSchema, json);
       if (line.state !== "end") after = line.seq;

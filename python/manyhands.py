@@ -20,6 +20,7 @@ import contextlib
 import datetime
 import dis
 import functools
+import gzip
 import hashlib
 import http.client
 import inspect
@@ -45,6 +46,7 @@ import urllib.parse
 import uuid
 import weakref
 import zipfile
+import zlib
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -969,7 +971,7 @@ def _local_token_of(url: str) -> str | None:
     try:
         server = json.loads((Path(state) / "manyhands" / "servers" / f"local_{port}.json").read_text("utf-8"))
         origin = f"{parts.scheme}://{parts.netloc}"
-        is_here = parts.hostname in ("localhost", "127.0.0.1", "::1") or server["url"] == origin
+        is_here = parts.hostname in _LOCAL_NAMES or server["url"] == origin
         return str(server["token"]) if is_here else None
     except (OSError, ValueError, LookupError, TypeError):
         # Without a readable file the server refuses, and the refusal says how to give a token.
@@ -1070,6 +1072,8 @@ class _Request:
     stop: _Stop | None = None
     #: Whether the server may say where the bytes are instead of sending them.
     is_blob: bool = False
+    #: Whether body and reply are values, which travel compressed where that pays.
+    are_values: bool = False
 
 
 class _Reply(NamedTuple):
@@ -1083,6 +1087,13 @@ _Exchanged = tuple[http.client.HTTPConnection, http.client.HTTPResponse, tuple[s
 
 #: Time for which blobs are fetched from the server after a fetch from where it said has failed.
 _INDIRECT_SECONDS = 600.0
+#: An answer that came so quickly came over a network that is hardly slower than compression.
+_NEAR_SECONDS = 0.01
+#: The same for names of this machine: it may be busy, and only what is far away at the other end of a tunnel takes longer.
+_LOCAL_SECONDS = 0.05
+_LOCAL_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
+#: Smaller bodies cost more time than their bytes.
+_LEAST_COMPRESSED_BYTES = 8 * 1024
 
 
 class _Http:
@@ -1118,6 +1129,10 @@ class _Http:
         self.upload_rate = 64_000.0
         #: Until then blobs are fetched from the server, by the monotonic clock.
         self._indirect_until = 0.0
+        #: Seconds of the quickest answer so far.
+        self._quickest = math.inf
+        #: Addresses of servers that said that they take compressed inputs.
+        self._taking: set[str] = set()
         self._away_since: float | None = None
         self._away_told = False
         self._returns = 0
@@ -1326,6 +1341,7 @@ class _Http:
     ) -> _Exchanged:
         """Sends a request to a server, or to a whole address elsewhere."""
         headers = {"user-agent": f"manyhands-python/{__version__}", **(request.headers or {})}
+        compressed = self._compressed(request.body, headers, url) if request.are_values else None
         if token:
             headers["authorization"] = f"Bearer {token}"
         parts = urllib.parse.urlsplit(url)
@@ -1339,16 +1355,21 @@ class _Http:
                     connection.connect()
                     stop.check()
                 connection.sock.settimeout(silence)
-                body = request.body
+                body = compressed or request.body
                 if hasattr(body, "seek"):
                     body.seek(0)
+                begun = time.monotonic()
                 try:
                     connection.request(request.method, path, body, headers)
                 except (BrokenPipeError, ConnectionResetError):
                     # A server that refuses a long body answers before the body's end.
                     if request.body is None:
                         raise
-                return connection, connection.getresponse(), place
+                response = connection.getresponse()
+                self._quickest = min(self._quickest, time.monotonic() - begun)
+                if "gzip" in response.headers.get("accept-encoding", ""):
+                    self._taking.add(url)
+                return connection, response, place
             except BaseException as error:
                 stop.forget(connection)
                 connection.close()
@@ -1360,6 +1381,18 @@ class _Http:
                 if isinstance(error, _FAILURES):
                     raise self._lost(error, url) from error
                 raise
+
+    def _compressed(self, body: Any, headers: dict[str, str], url: str) -> bytes | None:
+        """The body to send instead, or None; ``headers`` then say so. Without a body they ask for a compressed reply."""
+        is_local = urllib.parse.urlsplit(url).hostname in _LOCAL_NAMES
+        if self._quickest <= (_LOCAL_SECONDS if is_local else _NEAR_SECONDS):
+            return None
+        if body is None:
+            headers["accept-encoding"] = "gzip"
+        elif url in self._taking and len(body) >= _LEAST_COMPRESSED_BYTES and _shrinks(body):
+            headers["content-encoding"] = "gzip"
+            return gzip.compress(body, 1)
+        return None
 
     def _connection(
         self, parts: urllib.parse.SplitResult, silence: float
@@ -1412,6 +1445,53 @@ class _Http:
             self.news.notify_all()
         if told and since is not None:
             self.log(f"manyhands: {self.url} answers again after {time.monotonic() - since:.0f} s.")
+
+
+def _shrinks(data: bytes) -> bool:
+    """Whether compression pays, by a sample from the middle."""
+    size = _LEAST_COMPRESSED_BYTES // 2
+    middle = (len(data) - size) // 2
+    return len(zlib.compress(data[middle : middle + size], 1)) < 0.8 * size
+
+
+class _Inflated(io.RawIOBase):
+    """The bytes of a reply that came compressed, while they come."""
+
+    def __init__(self, reply: http.client.HTTPResponse) -> None:
+        self._reply = reply
+        self._inflater = zlib.decompressobj(wbits=31)
+        #: Whether inflated bytes may be left for which there was no room.
+        self._is_full = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._inflater.eof:
+            data = self._inflater.unconsumed_tail
+            if not data and not self._is_full:
+                data = self._reply.read1(1 << 16)
+                if not data:
+                    raise http.client.IncompleteRead(b"")
+            try:
+                piece = self._inflater.decompress(data, len(buffer))
+            except zlib.error as error:
+                raise http.client.HTTPException(f"The reply is no whole gzip: {error}.") from error
+            self._is_full = len(piece) == len(buffer)
+            if piece:
+                buffer[: len(piece)] = piece
+                return len(piece)
+        # The reply is closed when it was read to its end.
+        while self._reply.read1(1 << 16):
+            pass
+        return 0
+
+
+def _plain(reply: http.client.HTTPResponse) -> Any:
+    """A reply to read from, inflated when it came compressed."""
+    if reply.headers.get("content-encoding") != "gzip":
+        return reply
+    return io.BufferedReader(_Inflated(reply), _CHUNK_BYTES)
 
 
 def _refusal(status: int, headers: Any, body: bytes) -> PlatformError:
@@ -2642,7 +2722,9 @@ class _Submission:
                 if batch.sizes:
                     query = "?close=1" if is_last else ""
                     headers = {"content-type": "application/x-manyhands-tasks"}
-                    self._http.ask("POST", path + query, body=batch.body(), headers=headers, stop=self._stop)
+                    self._http.ask(
+                        "POST", path + query, body=batch.body(), headers=headers, stop=self._stop, are_values=True
+                    )
                     is_closed = is_last
                 with self._http.news:
                     self._sent = batch.end
@@ -3692,9 +3774,10 @@ class Job:
         cuts = 0
         while True:
             path = f"api/jobs/{self._id}/results?after={after}&follow={int(follow)}"
-            with self._http.open(_Request("GET", path, headers=headers, stop=stop)) as reply:
+            with self._http.open(_Request("GET", path, headers=headers, stop=stop, are_values=True)) as reply:
+                source = _plain(reply)
                 while True:
-                    body = _next_frame(reply)
+                    body = _next_frame(source)
                     if body is None:
                         break
                     try:
@@ -3717,10 +3800,12 @@ class Job:
 
     def _lines(self, path: str) -> Generator[dict[str, Any], None, bool]:
         """The lines of one reply. Returns whether it was whole."""
-        request = _Request("GET", path, headers={"accept": "application/x-ndjson"}, stop=self._stop)
+        request = _Request(
+            "GET", path, headers={"accept": "application/x-ndjson"}, stop=self._stop, are_values=True
+        )
         try:
             with self._http.open(request) as reply:
-                for line in reply:
+                for line in _plain(reply):
                     if not line.endswith(b"\n"):
                         return False
                     if line.strip():
@@ -3930,7 +4015,7 @@ def _digest_of(line: dict[str, Any]) -> bytes:
     return hashlib.sha256(json.dumps(line["output"]).encode()).digest()
 
 
-def _next_frame(reply: http.client.HTTPResponse) -> bytearray | None:
+def _next_frame(reply: Any) -> bytearray | None:
     """The body of the next frame that has one; None at the end of the reply, whole or cut."""
     try:
         while True:

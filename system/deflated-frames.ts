@@ -68,7 +68,7 @@ export class FrameSender {
       frame.length <= mostBytes &&
       this.#pace.isSlow(performance.now()) &&
       this.#socket.protocol === this.#subprotocol &&
-      isWorthwhile(frame)
+      shrinks(frame)
     );
   }
 
@@ -88,9 +88,10 @@ export class FrameSender {
   }
 }
 
-function isWorthwhile(frame: Uint8Array): boolean {
-  const middle = (frame.length - sampleBytes) >> 1;
-  const sample = frame.subarray(middle, middle + sampleBytes);
+/** Whether compression pays, by a sample of the bytes, which are at least 8 KiB. */
+export function shrinks(bytes: Uint8Array): boolean {
+  const middle = (bytes.length - sampleBytes) >> 1;
+  const sample = bytes.subarray(middle, middle + sampleBytes);
   return deflateSync(sample, { level }).length < worthwhileRatio * sampleBytes;
 }
 

@@ -41,6 +41,7 @@ export const topic: Topic = {
       "25",
     ]),
     row("60 texts of 200 kB in and out, b", 0.5, ["--row", "texts", "--link", "b", "--count", "60"]),
+    row("a customer's 60 texts of 200 kB in and out, b", 0.5, ["--row", "customer-texts", "--link", "b"]),
     row("400 outputs of 270 kB, b", 1.1, ["--row", "outputs", "--link", "b"]),
     row("4 outputs of 8 MiB at 1 Mbit/s", 1.2, [
       "--row",

@@ -1,7 +1,7 @@
-import type { Response } from "express";
 import type { Blobs } from "./context.ts";
 import { largeJsonItem, type LargeResult } from "./large-output.ts";
 import type { ReadingTurns } from "./reading-turns.ts";
+import type { ReplyBody } from "./reply-body.ts";
 import type { ResultFormat } from "./result-items.ts";
 
 /** Size of a write: fewer, larger writes, yet a small part of a page. */
@@ -12,7 +12,7 @@ type Framing = Pick<ResultFormat, "opening" | "separator" | "closing" | "keepAli
 /** Writes parts of a reply in chunks, and waits whenever the reader is behind. */
 export class ItemWriter {
   readonly #format: Framing;
-  readonly #res: Response;
+  readonly #body: ReplyBody;
   readonly #signal: AbortSignal;
   readonly #blobs: Blobs;
   readonly #turns: ReadingTurns;
@@ -20,8 +20,8 @@ export class ItemWriter {
   #bytes = 0;
   #written = 0;
 
-  constructor(res: Response, format: Framing, signal: AbortSignal, blobs: Blobs, turns: ReadingTurns) {
-    this.#res = res;
+  constructor(body: ReplyBody, format: Framing, signal: AbortSignal, blobs: Blobs, turns: ReadingTurns) {
+    this.#body = body;
     this.#format = format;
     this.#signal = signal;
     this.#blobs = blobs;
@@ -37,7 +37,7 @@ export class ItemWriter {
     if (this.#written++ > 0) this.#push(this.#format.separator);
     if (typeof part === "object" && "closing" in part) return this.#writeLarge(part);
     this.#push(part);
-    return this.#bytes >= chunkBytes ? this.#writeChunk() : undefined;
+    return this.#bytes >= chunkBytes ? this.#writeFull() : undefined;
   }
 
   keepAlive(): void {
@@ -49,18 +49,23 @@ export class ItemWriter {
     await this.flush();
   }
 
-  /** Resolves when the reader has room again, or has gone. */
+  /** Sends what was written. Resolves when the reader has room again, or has gone. */
   async flush(): Promise<void> {
+    await this.#writeChunk();
+    this.#body.flush();
+  }
+
+  async #writeChunk(): Promise<void> {
     if (this.#bytes === 0 || this.#signal.aborted) return;
     const chunk = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
     this.#parts = [];
     this.#bytes = 0;
-    if (!this.#res.write(chunk)) await drained(this.#res, this.#signal);
+    await this.#body.write(chunk);
   }
 
-  /** Writes the chunk, and lets other readers have their turn before the next chunk is made. */
-  async #writeChunk(): Promise<void> {
-    await this.flush();
+  /** Writes a full chunk, and lets other readers have their turn before the next chunk is made. */
+  async #writeFull(): Promise<void> {
+    await this.#writeChunk();
     await this.#turns.next();
   }
 
@@ -68,7 +73,7 @@ export class ItemWriter {
   async #writeLarge(result: LargeResult): Promise<void> {
     for await (const piece of largeJsonItem(this.#blobs, result)) {
       this.#push(piece);
-      if (this.#bytes >= chunkBytes) await this.#writeChunk();
+      if (this.#bytes >= chunkBytes) await this.#writeFull();
       if (this.#signal.aborted) return;
     }
   }
@@ -79,20 +84,4 @@ export class ItemWriter {
     this.#parts.push(bytes);
     this.#bytes += bytes.length;
   }
-}
-
-function drained(res: Response, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
-    const done = (): void => {
-      res.off("drain", done);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    res.once("drain", done);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

@@ -16,6 +16,11 @@ export function reply({ req, res }: Call, value: object, status = 200): void {
   else res.json(value);
 }
 
+/** Says that the caller may send inputs compressed (RFC 7694). */
+export function offerCompression({ res }: Call): void {
+  res.setHeader("Accept-Encoding", "gzip");
+}
+
 /** Begins a lasting reply. */
 export function beginStream({ res }: Call, contentType: string): void {
   // A slow reader is not idle. The server's own timeout returns with the next request.

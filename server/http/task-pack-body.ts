@@ -1,4 +1,3 @@
-import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
 import type { Submitted } from "../../shared/wire/rest/submission.ts";
@@ -12,7 +11,5 @@ import type { SubmitBatch } from "./submit-stream.ts";
  * memory holds few packs of each.
  */
 export async function takePack({ req, res }: Call, submit: SubmitBatch): Promise<Submitted> {
-  if ((req.headers["content-encoding"] ?? "identity") !== "identity")
-    throw new PlatformError("UNSUPPORTED_TYPE", "A pack of tasks cannot come compressed; send it as it is.");
   return submit(readTaskPack(plainBytes(await readBody(req, res, limits.bodyBytes))));
 }

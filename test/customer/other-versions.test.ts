@@ -13,8 +13,8 @@ async function startAs(target: string, change: (text: string) => string): Promis
   const proxy = createServer((req, res) => {
     const { method, headers, url: path } = req;
     const passed = request({ hostname, port, path, method, headers }, (reply) => {
-      const { "content-length": length, "content-encoding": encoding, ...rest } = reply.headers;
-      const isText = /json/.test(rest["content-type"] ?? "") && encoding === undefined;
+      const { "content-length": length, ...rest } = reply.headers;
+      const isText = /json/.test(rest["content-type"] ?? "") && rest["content-encoding"] === undefined;
       res.writeHead(
         reply.statusCode!,
         isText || length === undefined ? rest : { ...rest, "content-length": length },

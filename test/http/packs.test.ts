@@ -75,15 +75,6 @@ describe("packs of tasks", () => {
       expect(await totalOf(server, id)).toBe(0);
     },
   );
-
-  test("do not come compressed", async () => {
-    const server = await startHttpServer();
-    const { id } = await createJob(server);
-    const request = packed(packOf(0, one));
-    const headers = { ...(request.headers as Record<string, string>), "content-encoding": "gzip" };
-    const refused = await server.request(`/api/jobs/${id}/tasks`, { ...request, headers });
-    await refusal(refused, 415, "UNSUPPORTED_TYPE");
-  });
 });
 
 describe("packs of results", () => {

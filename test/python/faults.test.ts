@@ -63,7 +63,7 @@ describe.skipIf(python === undefined)(`Python customers${whySkipped}`, () => {
       random() < 0.4 ? Math.floor(random() * 600) : 4000 + Math.floor(random() * 20_000);
     const outcomes = outcomesOf(await startAt(parts.proxy.url, "slow_customer.py", 6000).ends());
     parts.proxy.cutAfter = () => undefined;
-    expect(parts.proxy.cuts).toBeGreaterThan(2);
+    expect(parts.proxy.cuts).toBeGreaterThan(0);
     expect(outcomes.map(([seq]) => seq)).toEqual(indexes(6000).map((index) => index + 1));
     const inOrder = outcomes.map(([, index, output]) => [index, output]).sort(([a], [b]) => a! - b!);
     expect(inOrder).toEqual(indexes(6000).map((index) => [index, index * 3]));

@@ -165,6 +165,24 @@ const rows: Readonly<Record<string, () => Promise<never>>> = {
       timesUp: rounded((after.up - before.up) / total, 3),
     });
   },
+  /** A customer behind the link, and a client beside the server. */
+  async "customer-texts"() {
+    startClient(server.url);
+    const hands = await connectTo({ url: link.url, token: server.token });
+    const inputs = makeTexts(count(60), bytes(200_000));
+    const total = inputs.reduce((sum: number, text) => sum + JSON.stringify(text).length, 0);
+    const before = await link.counts();
+    const echo = (records: unknown): unknown => records;
+    const seconds = await secondsOf(() =>
+      hands.map(echo, inputs, { math: "native" }).then((outputs) => outputs),
+    );
+    const after = await link.counts();
+    report(rounded(seconds / travel(total, shape.upMbitPerS), 3), {
+      seconds: rounded(seconds, 1),
+      timesDown: rounded((after.down - before.down) / total, 3),
+      timesUp: rounded((after.up - before.up) / total, 3),
+    });
+  },
   async outputs() {
     const hands = await joined();
     const [tasks, size] = [count(400), bytes(270_000)];

@@ -15,6 +15,16 @@ const closeQuery = [
   },
 ];
 
+const encodingHeader = [
+  {
+    name: "Content-Encoding",
+    in: "header",
+    schema: { type: "string", enum: ["identity", "gzip"], default: "identity" },
+    description:
+      "gzip: the body, in any of its forms, comes compressed (curl: `gzip -c FILE | curl --data-binary @- -H 'Content-Encoding: gzip' …`). Limits are of the inflated bytes.",
+  },
+];
+
 const jobQuery = [
   {
     name: "group",
@@ -84,6 +94,7 @@ export const jobOperations = {
     description:
       "A stream of any length as NDJSON or MessagePack, or one JSON array. Idempotent by index; lines without an index are numbered on. At a broken item the reply names its position, and what came before it stays. Or one pack, `application/x-manyhands-tasks`: tasks with consecutive indexes as columns in one MessagePack map, taken whole or not at all; many small tasks cost a fraction. For packs that come one by one the same address takes a WebSocket (subprotocol `manyhands-tasks`): a pack a message, each answered by Submitted.",
     query: closeQuery,
+    headers: encodingHeader,
     body: {
       "application/x-ndjson": { of: "TaskLine" },
       "application/x-msgpack": { of: "TaskItem" },

@@ -13,7 +13,7 @@ import { authorisePriority, maySee } from "../../access/rules.ts";
 import { check, parseBody } from "../body.ts";
 import type { Call, Handler, HttpParts, Routes } from "../context.ts";
 import { jobOf, principalOf, visibleTo } from "../ownership.ts";
-import { nameSilent, parameter, query, reply, serversOf } from "../reply.ts";
+import { nameSilent, offerCompression, parameter, query, reply, serversOf } from "../reply.ts";
 import { TaskBatcher } from "../submit-stream.ts";
 import { inputWriter, taskOfJsonInput } from "../task-items.ts";
 
@@ -46,7 +46,10 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     };
 
   return {
-    "POST /api/jobs": (call) => createJob(call, platform, blobs),
+    "POST /api/jobs": (call) => {
+      offerCompression(call);
+      return createJob(call, platform, blobs);
+    },
     "GET /api/jobs": (call) => listJobs(call, platform),
     "GET /api/jobs/{id}": async (call) => reply(call, await jobOf(call, platform)),
     "DELETE /api/jobs/{id}": async (call) => {

@@ -9,6 +9,7 @@ import type { Call, HttpParts, Routes } from "../context.ts";
 import { ItemWriter } from "../item-writer.ts";
 import type { ReadingTurns } from "../reading-turns.ts";
 import { jobOf } from "../ownership.ts";
+import { replyBody } from "../reply-body.ts";
 import { afterOf, beginStream, flag } from "../reply.ts";
 import { ndjsonResults, provisionalItem } from "../result-items.ts";
 
@@ -41,9 +42,10 @@ export function provisionalRoutes(
       const { id } = await jobOf(call, platform);
       const start = afterOf(call) ?? -1;
       const isFollowed = flag(call, "follow");
-      const { res, signal } = call;
+      const { req, res, signal } = call;
+      const body = replyBody(req, res, signal);
       beginStream(call, ndjsonResults.contentType);
-      const writer = new ItemWriter(res, ndjsonResults, signal, blobs, turns);
+      const writer = new ItemWriter(body, ndjsonResults, signal, blobs, turns);
       const reading = { call, platform, id, start, writer, turns };
       const leave = turns.join();
       try {
@@ -56,7 +58,7 @@ export function provisionalRoutes(
       } finally {
         leave();
       }
-      if (!res.destroyed) res.end();
+      body.end();
     },
   };
 }

@@ -9,6 +9,7 @@ import type { Call, HttpParts, Routes } from "../context.ts";
 import { ItemWriter } from "../item-writer.ts";
 import type { ReadingTurns } from "../reading-turns.ts";
 import { jobOf } from "../ownership.ts";
+import { replyBody } from "../reply-body.ts";
 import { afterOf, beginStream, flag, query } from "../reply.ts";
 import {
   jsonResults,
@@ -30,23 +31,24 @@ export function resultRoutes(
       mustBeOfThisServer(id, after, lastSeq);
       const follow = flag(call, "follow");
       const { format, file } = wantedFormat(call, follow);
-      const { res } = call;
+      const { req, res, signal } = call;
       res.setHeader("Vary", "Accept");
       if (file !== undefined) res.setHeader("Content-Disposition", `attachment; filename="${id}.${file}"`);
+      const body = replyBody(req, res, signal);
       beginStream(call, format.contentType);
-      const writer = new ItemWriter(res, format, call.signal, blobs, turns);
+      const writer = new ItemWriter(body, format, signal, blobs, turns);
       const leave = turns.join();
       const endReading = platform.reads(id);
       try {
         await stream(call, platform, id, after, follow, format, writer, turns);
       } catch (error) {
-        if (!call.signal.aborted) throw error;
+        if (!signal.aborted) throw error;
         log.debug({ job: id }, "reader of results went away");
       } finally {
         leave();
         endReading();
       }
-      if (!res.destroyed) res.end();
+      body.end();
     },
   };
 }

@@ -3,10 +3,11 @@ import { contentTypes } from "../../../shared/wire/rest/content-types.ts";
 import type { JobInfo } from "../../../shared/wire/rest/jobs.ts";
 import type { Submitted } from "../../../shared/wire/rest/submission.ts";
 import { bodyType, parseJson, readBody } from "../body.ts";
+import { bodyChunks } from "../body-chunks.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { splitLines, splitMessagePack, type Framing } from "../framing.ts";
 import { jobOf } from "../ownership.ts";
-import { flag, reply } from "../reply.ts";
+import { flag, offerCompression, reply } from "../reply.ts";
 import { TaskBatcher, type SubmitBatch } from "../submit-stream.ts";
 import { inputWriter, lineReader, readTaskItem, taskFromJson, type TaskReader } from "../task-items.ts";
 import { takePack } from "../task-pack-body.ts";
@@ -15,6 +16,7 @@ import { takePack } from "../task-pack-body.ts";
 export function taskRoutes({ platform, blobs }: HttpParts): Routes<"POST /api/jobs/{id}/tasks"> {
   return {
     "POST /api/jobs/{id}/tasks": async (call) => {
+      offerCompression(call);
       const job = await jobOf(call, platform);
       const close = flag(call, "close");
       const submitted = await takeTasks(call, job, blobs, (tasks) => platform.submit(job.id, tasks));
@@ -54,25 +56,22 @@ async function takeStream(
   read: TaskReader,
   batcher: TaskBatcher,
 ): Promise<void> {
-  if ((req.headers["content-encoding"] ?? "identity") !== "identity")
-    throw new PlatformError(
-      "UNSUPPORTED_TYPE",
-      "A stream of tasks cannot come compressed; send it as it is.",
-    );
   // A customer may pause for an hour between two tasks. The server's idle timeout returns with the next request.
   res.setTimeout(0);
-  // Leaving the loop must not destroy the request, because its refusal has yet to be sent.
-  const raws = framing(req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>);
-  const iterator = raws[Symbol.asyncIterator]();
-  for (;;) {
-    let next: IteratorResult<Uint8Array[]>;
-    try {
-      next = await iterator.next();
-    } catch (error) {
-      if (req.destroyed && !req.complete) throw error;
-      throw await batcher.broken(error, batcher.position + 1);
+  const iterator = framing(bodyChunks(req))[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      let next: IteratorResult<Uint8Array[]>;
+      try {
+        next = await iterator.next();
+      } catch (error) {
+        if (req.destroyed && !req.complete) throw error;
+        throw await batcher.broken(error, batcher.position + 1);
+      }
+      if (next.done) return;
+      await batcher.take(next.value, read);
     }
-    if (next.done) return;
-    await batcher.take(next.value, read);
+  } finally {
+    await iterator.return?.();
   }
 }

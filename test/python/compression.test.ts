@@ -1,0 +1,34 @@
+import { expect, onTestFinished, test } from "vitest";
+import { Link, links } from "../support/link/link.ts";
+import { startClientProcess } from "../support/processes.ts";
+import { startTestServer } from "../support/server.ts";
+import { python, PythonProgram, whySkipped } from "./programs.ts";
+
+const program = `
+import os
+import manyhands
+inputs = [[f"particle {index} at {at}" for at in range(6000)] for index in range(12)]
+with manyhands.connect() as hands:
+    job = hands.map("(lines) => lines.toReversed()", inputs)
+    print(job.gather() == [lines[::-1] for lines in inputs])
+    mixed = [os.urandom(100_000), "text " * 20_000, 7]
+    print(hands.map("(x) => x", mixed).gather() == mixed)
+    print(sorted(outcome.index for outcome in job.outcomes(follow=False)) == list(range(12)))
+`;
+
+test.skipIf(python === undefined)(
+  `[MILES-8] texts of a customer in Python that is far away travel compressed${whySkipped}`,
+  async () => {
+    const server = await startTestServer();
+    await startClientProcess(server);
+    const link = await Link.start(server.url, { ...links.b, upMbitPerS: 20 });
+    onTestFinished(() => link.close());
+    const variables = { ...process.env, MANYHANDS_SERVER: link.url, MANYHANDS_TOKEN: server.token };
+    expect(await new PythonProgram(["-c", program], variables).ends()).toBe("True\nTrue\nTrue\n");
+    const bytes = 12 * 6000 * 20;
+    const { up, down } = await link.counts();
+    expect(up).toBeLessThan(0.5 * bytes);
+    // The outputs are read twice.
+    expect(down).toBeLessThan(bytes);
+  },
+);
