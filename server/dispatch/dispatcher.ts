@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
-import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
+import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { LeaseKey, ServerMessage } from "../../shared/wire/protocol.ts";
 import type { Requirements } from "../../shared/wire/rest/requirements.ts";
@@ -8,6 +8,7 @@ import type { JobRow, NewOutcome, Store } from "../store/store.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import { Connections } from "./connections.ts";
 import type { DispatcherListener } from "./dispatcher-listener.ts";
+import type { Kernels } from "./kernels.ts";
 import { Provisional, type ReadBlob } from "./provisional.ts";
 import type {
   Acknowledgement,
@@ -37,6 +38,7 @@ export class Dispatcher {
   readonly #timer: NodeJS.Timeout;
   readonly #provisional: Provisional;
   readonly #isShared: boolean;
+  readonly #kernels: Pick<Kernels, "small"> | undefined;
 
   constructor(options: {
     store: Store;
@@ -46,8 +48,11 @@ export class Dispatcher {
     clock?: () => number;
     /** Reads a blob whole, for comparisons. */
     readBlob?: ReadBlob;
+    /** Small kernels in memory. */
+    kernels?: Pick<Kernels, "small">;
   }) {
     this.#store = options.store;
+    this.#kernels = options.kernels;
     this.#isShared = options.scheduler.shared === true;
     this.#log = options.log;
     this.#listener = options.listener;
@@ -121,11 +126,13 @@ export class Dispatcher {
       case "sendLease": {
         const { client, job, tasks } = instruction;
         this.#listener.jobMoved?.(job.id);
+        const kernel = this.#kernelFor(client, job.kernel.sha256);
         for (let at = 0; at < tasks.length; at += limits.tasksPerMessage)
           this.#send(client, {
             type: "lease",
             job,
             tasks: tasks.slice(at, at + limits.tasksPerMessage),
+            ...(at === 0 && kernel && { kernel }),
           });
         return;
       }
@@ -190,6 +197,16 @@ export class Dispatcher {
         });
       }
     }
+  }
+
+  /** The source of a small kernel that the client seems not to have (SPEC.md [KERNEL-10]). */
+  #kernelFor(client: ClientId, kernel: Sha256): Uint8Array | undefined {
+    const source = this.#kernels?.small(kernel);
+    const isNew =
+      source &&
+      this.scheduler.client(client)?.cached.has(kernel) === false &&
+      this.connections.noteKernel(client, kernel);
+    return isNew ? source : undefined;
   }
 
   #send(client: ClientId, message: ServerMessage): void {

@@ -1,13 +1,19 @@
+import { LRUCache } from "lru-cache";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
+import { leasedKernelBytes } from "../../shared/wire/protocol.ts";
 import type { Store } from "../store/store.ts";
+
+/** Small kernels in memory, at most 4 MiB of them. */
+const remembered = 256;
 
 /** The code of tasks, named by its hash. */
 export class Kernels {
   readonly #store: Store;
+  readonly #small = new LRUCache<Sha256, Uint8Array>({ max: remembered });
 
   constructor(store: Store) {
     this.#store = store;
@@ -22,11 +28,23 @@ export class Kernels {
       );
     const sha256 = sha256Hex(source);
     const created = await this.#store.putKernel(sha256, source, customer);
+    this.#remember(sha256, source);
     return { sha256, size: source.length, created };
   }
 
-  get(sha256: Sha256, customer?: string): Promise<Uint8Array | undefined> {
-    return this.#store.getKernel(sha256, customer);
+  async get(sha256: Sha256, customer?: string): Promise<Uint8Array | undefined> {
+    const source = await this.#store.getKernel(sha256, customer);
+    if (source) this.#remember(sha256, source);
+    return source;
+  }
+
+  /** The source of a small kernel that was made, or read, lately. */
+  small(sha256: Sha256): Uint8Array | undefined {
+    return this.#small.get(sha256);
+  }
+
+  #remember(sha256: Sha256, source: Uint8Array): void {
+    if (source.length <= leasedKernelBytes) this.#small.set(sha256, source);
   }
 
   list(customer?: string): Promise<BlobName[]> {
@@ -46,7 +64,7 @@ export class Kernels {
 
   /** The source of a customer's kernel, for a job that is to run it. @throws PlatformError UNKNOWN_KERNEL */
   async require(sha256: Sha256, customer: string): Promise<Uint8Array> {
-    const source = await this.#store.getKernel(sha256, customer);
+    const source = await this.get(sha256, customer);
     if (!source)
       throw new PlatformError(
         "UNKNOWN_KERNEL",

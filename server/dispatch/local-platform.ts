@@ -135,9 +135,11 @@ export class LocalPlatform implements Platform {
     const holdUntil = isRestart ? performance.now() + Math.min(rejoinMs, graceMs) : 0;
     const believeUntil = isRestart ? performance.now() + believeMs : 0;
     const attempts = new AttemptRing();
+    this.#kernels = new Kernels(store);
     const dispatcher = new Dispatcher({
       store,
       log,
+      kernels: this.#kernels,
       scheduler: {
         graceMs,
         quarantineAfter,
@@ -216,7 +218,6 @@ export class LocalPlatform implements Platform {
       log,
     );
     if (teller) this.#messages.onMoved = (client) => teller.moved(client);
-    this.#kernels = new Kernels(store);
     this.#missing = new MissingData(store, (job) => news.tell(job));
     const missing = this.#missing;
     this.#reader = new JobReader({ store, scheduler, watch, news, followers, directory, missing });

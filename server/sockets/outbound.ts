@@ -112,7 +112,7 @@ function sizeOf(message: ServerMessage): number {
   if (message.type === "precache")
     return message.blobs.reduce((sum, { ranges = [] }) => sum + 100 + 24 * ranges.length, 64);
   if (message.type !== "lease") return 64;
-  let bytes = 256;
+  let bytes = 256 + (message.kernel?.length ?? 0);
   for (const task of message.tasks) {
     bytes += 64 + (task.refs?.length ?? 0) * 80 + (task.resume?.length ?? 0);
     if (task.input instanceof Uint8Array) bytes += task.input.length;

@@ -311,9 +311,10 @@ function withoutNews(message: ServerMessage): ServerMessage | undefined {
     const { provisional: _, ...rest } = message;
     return rest;
   }
-  if (message.type !== "lease" || message.job.description === undefined) return message;
-  const { description: _, ...job } = message.job;
-  return { ...message, job };
+  if (message.type !== "lease") return message;
+  const { kernel: _, job: given, ...rest } = message;
+  const { description: __, ...job } = given;
+  return { ...rest, job };
 }
 
 /** The cost of a message at the rate limit: results are bounded by leases, reports about running tasks are not. */

@@ -316,7 +316,10 @@ class ClientRuntime implements Client {
       this.#dispatch({ type: "connectionClosed", code: error.closeCode, reason: error.message });
       return;
     }
-    for (const message of messages) this.#dispatch({ type: "messageReceived", message });
+    for (const message of messages) {
+      if (message.type === "lease" && message.kernel) this.#blobs.take(message.job.kernel, message.kernel);
+      this.#dispatch({ type: "messageReceived", message });
+    }
   }
 
   #upload(upload: number, bytes: Uint8Array): void {

@@ -43,6 +43,9 @@ export const deflateSubprotocol = "manyhands.deflate";
 /** Path of the client WebSocket. */
 export const clientSocketPath = "/socket";
 
+/** Largest kernel that comes with a lease. Larger ones are fetched, so that no lease waits for their bytes. */
+export const leasedKernelBytes = 16 * 1024;
+
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
 const list = <const S extends v.GenericSchema>(item: S, max: number) =>
   v.pipe(v.array(item), v.maxLength(max));
@@ -196,6 +199,8 @@ const serverMessages = [
     type: v.literal("lease"),
     job: jobDescriptorSchema,
     tasks: leasedTasksSchema,
+    /** The source of the job's kernel, if it is small and the client seems not to have it (SPEC.md [KERNEL-10]). */
+    kernel: v.optional(bytes(leasedKernelBytes)),
   }),
   /** Acknowledges results that are on disk, or were dropped as duplicates: the client may forget them. */
   v.strictObject({

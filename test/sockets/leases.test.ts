@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
+import { leasedKernelBytes } from "../../shared/wire/protocol.ts";
 import { submitSquares } from "../support/jobs.ts";
 import { until } from "../support/processes.ts";
 import { quickest } from "../support/quickest.ts";
@@ -18,6 +19,45 @@ describe("leases over the socket", () => {
     if (accepted.length < 2) accepted.push(...(await client.next("accepted")).indexes);
     expect(accepted.sort((a, b) => a - b)).toEqual([0, 1]);
     expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 2, total: 3 } });
+  });
+
+  test("[KERNEL-10] a small kernel comes with its first lease on a connection, unless the client has it", async () => {
+    const server = await startTestServer();
+    const make = async (source: string) => {
+      const made = await server.api("POST", "/api/jobs", { kernel: { source }, inputs: [1, 2, 3, 4, 5, 6] });
+      return { id: made["id"], kernel: new TextEncoder().encode(source) };
+    };
+    const { kernel } = await make("export default (x) => -x;");
+    const client = await new RawClient(server.url).join();
+    const lease = async (from: RawClient, tasks: number) => {
+      from.send({ type: "want", tasks, slots: 1 });
+      return from.next("lease");
+    };
+    expect((await lease(client, 1)).kernel).toEqual(kernel);
+    expect(await lease(client, 2)).not.toHaveProperty("kernel");
+    const having = await new RawClient(server.url).join({ cached: [sha256Hex(kernel)] });
+    expect(await lease(having, 1)).not.toHaveProperty("kernel");
+    const older = await new RawClient(server.url).join({ version: "0.2.0" });
+    expect(await lease(older, 1)).not.toHaveProperty("kernel");
+    const again = new RawClient(server.url, { as: client.identity });
+    await again.opened();
+    again.hello();
+    await again.next("welcome");
+    expect((await lease(again, 2)).kernel).toEqual(kernel);
+  });
+
+  test("[KERNEL-10] a kernel of more than 16 KiB does not come with a lease", async () => {
+    const server = await startTestServer();
+    const client = await new RawClient(server.url).join();
+    for (const length of [leasedKernelBytes, leasedKernelBytes + 1]) {
+      const source = "export default (x) => x;".padEnd(length);
+      const { id } = await server.api("POST", "/api/jobs", { kernel: { source }, inputs: [1] });
+      client.send({ type: "want", tasks: 1, slots: 1 });
+      const { job, kernel, tasks } = await client.next("lease");
+      expect(job.id).toBe(id);
+      expect(kernel?.length).toBe(length === leasedKernelBytes ? length : undefined);
+      client.finish(job.id, tasks[0]!);
+    }
   });
 
   test("[ONCE-2] a result sent three times is acknowledged three times and counted once", async () => {

@@ -267,6 +267,20 @@ describe("the volunteer page", () => {
     expect(seen).toEqual(["socket", "program"]);
   });
 
+  it("[PAGE-2] begins the election before its program is there", async () => {
+    const server = await startTestServer();
+    const address = `http://${labHost}:${server.port}/`;
+    const page = await newPage(browser);
+    const begun = browser.waitForTarget((target) => target.url() === `${address}arbiter.js`);
+    await page.setRequestInterception(true);
+    page.on("request", (request) => {
+      const isProgram = request.url().includes("/volunteer-");
+      void (isProgram ? begun : Promise.resolve()).then(() => request.continue());
+    });
+    await page.goto(`${address}?auto=1`);
+    await untilText(page, /No work right now/);
+  });
+
   it("[MILES-7] takes and sends texts compressed over a slow link", async () => {
     const server = await startTestServer();
     const link = await Link.start(server.url, { ...links.b, downMbitPerS: 5, upMbitPerS: 2 });

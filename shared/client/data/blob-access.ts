@@ -140,6 +140,11 @@ export class BlobAccess {
     });
   }
 
+  /** Takes bytes that came for a blob. They are kept if they are its own; else the blob is fetched. */
+  take(name: BlobName, bytes: Uint8Array): void {
+    this.#whole(name, bytes.slice()).catch(() => undefined);
+  }
+
   /** Fetches data of queued tasks into the cache: blobs that are small enough to be fetched whole, and ranges up to that size. */
   fetchQueued(blobs: readonly QueuedBlob[]): void {
     for (const blob of blobs) {
@@ -198,11 +203,11 @@ export class BlobAccess {
     }
   }
 
-  #whole(name: BlobName): Promise<Uint8Array> {
+  #whole(name: BlobName, given?: Uint8Array): Promise<Uint8Array> {
     const kept = this.#memory.get(name.sha256);
     if (kept?.length === name.size) return Promise.resolve(kept);
     return this.#once(name.sha256, async () => {
-      const bytes = (await this.#cached(name)) ?? (await this.#fetchAndCache(name));
+      const bytes = (await this.#cached(name)) ?? (await this.#fetchAndCache(name, given));
       if (bytes.length <= wholeBytes) this.#memory.put(name.sha256, bytes);
       return bytes;
     });
@@ -228,8 +233,9 @@ export class BlobAccess {
     }
   }
 
-  async #fetchAndCache(name: BlobName): Promise<Uint8Array> {
-    const bytes = await this.#fetch(name, undefined);
+  async #fetchAndCache(name: BlobName, given?: Uint8Array): Promise<Uint8Array> {
+    const isRight = given && (await this.#ports.blobs.hash(given)) === name.sha256;
+    const bytes = isRight ? given : await this.#fetch(name, undefined);
     this.#keep(name, bytes);
     return bytes;
   }

@@ -130,6 +130,27 @@ describe("reading blobs", () => {
     expect(f.fetched).toHaveLength(1);
   });
 
+  test("[KERNEL-10] bytes that came with a lease are not fetched, unless they are not the blob's own", async () => {
+    const f = ready();
+    const bytes = new Uint8Array([1, 2, 3]);
+    const name = { sha256: sha256Hex(bytes), size: 3 };
+    const frame = new Uint8Array([9, 1, 2, 3, 9]);
+    f.access.take(name, frame.subarray(1, 4));
+    frame.fill(0);
+    expect(await f.access.read(name)).toEqual(bytes);
+    expect(f.cached.get(name.sha256)).toEqual(bytes);
+    expect(f.fetched).toEqual([]);
+    const other = { sha256: sha256Hex(new Uint8Array([4, 5])), size: 2 };
+    f.served.set(other.sha256, new Uint8Array([4, 5]));
+    for (const wrong of [new Uint8Array([5, 4]), new Uint8Array([4, 5, 6])]) {
+      f.restart().useTicket("t2");
+      f.cached.clear();
+      f.access.take(other, wrong);
+      expect(await f.access.read(other)).toEqual(new Uint8Array([4, 5]));
+    }
+    expect(f.fetched).toEqual(["t2: all of 2", "t2: all of 2"]);
+  });
+
   test("a cached blob is not fetched; a cached blob of the wrong size is", async () => {
     const f = ready();
     const good = f.add(new Uint8Array([1]));
