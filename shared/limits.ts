@@ -97,8 +97,8 @@ export const recordLimits = {
   /** Failures of a job that are grouped, and groups. */
   groupedFailures: 100_000,
   failureGroups: 100,
-  /** Jobs whose failed tasks one request tries again. */
-  requeuedJobs: 1000,
+  /** Jobs that one request changes, or whose failed tasks it tries again. */
+  changedJobs: 10_000,
   /** Actions of administrators that are kept, the newest. */
   auditEntries: 10_000,
   /** Entries of a page of the audit log. */

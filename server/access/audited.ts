@@ -16,6 +16,7 @@ export const audited: Record<Changing, boolean> = {
   "POST /api/jobs/{id}/cancel": true,
   "POST /api/jobs/{id}/requeue-failed": true,
   "POST /api/requeue-failed": true,
+  "POST /api/change-jobs": true,
   "POST /api/jobs/{id}/priority": true,
   "PUT /api/jobs/{id}/verify": true,
   "PUT /api/jobs/{id}/attachments/{name}": false,

@@ -32,6 +32,7 @@ export const rules = {
   "POST /api/jobs/{id}/cancel": customers,
   "POST /api/jobs/{id}/requeue-failed": customers,
   "POST /api/requeue-failed": customers,
+  "POST /api/change-jobs": customers,
   "GET /api/jobs/{id}/failures": customers,
   "GET /api/jobs/{id}/cost": customers,
   "GET /api/jobs/{id}/tasks/{index}": customers,

@@ -32,6 +32,7 @@ import { wheelRoutes } from "./routes/wheels.ts";
 import { attachmentRoutes } from "./routes/attachments.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { publicStatusRoutes } from "./routes/public-status.ts";
+import { changeJobsRoutes } from "./routes/change-jobs.ts";
 import { requeueRoutes } from "./routes/requeue.ts";
 import { taskViewRoutes } from "./routes/task-views.ts";
 import { provisionalRoutes } from "./routes/provisional.ts";
@@ -88,6 +89,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...taskRoutes(parts),
     ...taskViewRoutes(parts),
     ...requeueRoutes(parts),
+    ...changeJobsRoutes(parts),
     ...attachmentRoutes(parts),
     ...auditRoutes(parts),
     ...publicStatusRoutes(parts),

@@ -27,8 +27,25 @@ export function visibleTo({ role, name }: Principal): (BlobOwner & { customer: s
  * @throws PlatformError BAD_REQUEST, NOT_FOUND
  */
 export async function jobOf(call: Call, platform: Platform): Promise<JobInfo> {
+  return seenJob(principalOf(call), platform, check(jobIdSchema, parameter(call, "id"), "job id"));
+}
+
+/**
+ * The jobs that a request names, each once, if the caller may see them all.
+ * @throws PlatformError NOT_FOUND
+ */
+export async function jobsByIds(
+  call: Call,
+  platform: Platform,
+  ids: readonly JobId[],
+): Promise<readonly JobInfo[]> {
   const principal = principalOf(call);
-  const id: JobId = check(jobIdSchema, parameter(call, "id"), "job id");
+  const jobs: JobInfo[] = [];
+  for (const id of new Set(ids)) jobs.push(await seenJob(principal, platform, id));
+  return jobs;
+}
+
+async function seenJob(principal: Principal, platform: Platform, id: JobId): Promise<JobInfo> {
   const job = await platform.job(id);
   if (maySee(principal, job.customer)) return job;
   throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, hints.job);

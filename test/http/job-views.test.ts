@@ -6,6 +6,7 @@ import { audited } from "../../server/access/audited.ts";
 import { failurePattern } from "../../shared/wire/failure-pattern.ts";
 import type { AuditEntry } from "../../shared/wire/rest/audit.ts";
 import type { FailureGroups } from "../../shared/wire/rest/failures.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import type { PublicStatus } from "../../shared/wire/rest/public-status.ts";
 import type { JobCostInfo, TaskInfo } from "../../shared/wire/rest/tasks.ts";
 import { eventually } from "../support/eventually.ts";
@@ -103,6 +104,44 @@ describe("[RETRY-1] failed tasks", () => {
     await refusal(await server.request("/api/requeue-failed", foreign), 404, "NOT_FOUND");
     for (const body of [{}, { jobs: [a], group: "night" }])
       await refusal(await server.request("/api/requeue-failed", json(body)), 400, "BAD_REQUEST");
+  });
+
+  test("[STEER-1] several jobs are paused, resumed and cancelled by one request; what cannot be is named", async () => {
+    const server = await startHttpServer();
+    const make = async () => (await createJob(server, { inputs: [1, 2], open: true })).id;
+    const [a, b, ended] = [await make(), await make(), await make()];
+    await server.request(`/api/jobs/${ended}/cancel`, { method: "POST" });
+    const change = (verb: string, jobs: readonly string[], token = server.tokens.admin) =>
+      server.request("/api/change-jobs", { ...json({ verb, jobs }), token });
+    const states = async () => {
+      const jobs = (await (await server.request("/api/jobs")).json()) as JobInfo[];
+      return Object.fromEntries(jobs.map(({ id, state, paused }) => [id, paused ? "paused" : state]));
+    };
+    expect(await (await change("pause", [a, b, b, ended])).json()).toEqual({
+      changed: 2,
+      refused: [{ id: ended, refusal: { code: "WRONG_STATE", message: expect.stringMatching(/cancelled/) } }],
+    });
+    expect(await states()).toEqual({ [a]: "paused", [b]: "paused", [ended]: "cancelled" });
+    expect(await (await change("resume", [a])).json()).toEqual({ changed: 1, refused: [] });
+    expect(await states()).toMatchObject({ [a]: "open", [b]: "paused" });
+    // A repeat after a lost reply finds nothing to refuse.
+    for (let times = 0; times < 2; times++)
+      expect(await (await change("cancel", [a, b])).json()).toEqual({ changed: 2, refused: [] });
+    const audit = (await (await server.request("/api/audit", { token: server.tokens.admin })).json()) as {
+      action: string;
+      detail: string;
+    }[];
+    expect(audit.map(({ action, detail }) => [action, detail])).toContainEqual([
+      "POST /api/change-jobs",
+      `pause 3: ${a}, ${b}, ${ended}`,
+    ]);
+    const other = await server.access.createToken({ role: "customer", name: "bob" });
+    await refusal(await change("resume", [a, b], other.secret), 404, "NOT_FOUND");
+    for (const [verb, jobs] of [
+      ["delete", [a]],
+      ["pause", []],
+    ] as const)
+      await refusal(await change(verb, jobs), 400, "BAD_REQUEST");
   });
 
   test("numbers, hashes and signs do not split a group; kinds do", () => {

@@ -216,6 +216,7 @@ describe("real replies fit the document", () => {
     await ask("GET /api/jobs/{id}/logs", `${at}/logs`);
     await ask("POST /api/jobs/{id}/requeue-failed", `${at}/requeue-failed`);
     await ask("POST /api/requeue-failed", "/api/requeue-failed", json({ group: "none" }));
+    await ask("POST /api/change-jobs", "/api/change-jobs", json({ verb: "pause", jobs: [job.id] }));
     await ask("GET /api/jobs/{id}/failures", `${at}/failures`);
     await ask("GET /api/jobs/{id}/cost", `${at}/cost`);
     await ask("GET /api/jobs/{id}/tasks/{index}", `${at}/tasks/0`);

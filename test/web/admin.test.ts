@@ -283,6 +283,77 @@ describe("[LIST-1] [STATUS-1] many jobs, on the status page", () => {
   });
 });
 
+describe("[STEER-1] several jobs at once", () => {
+  it("ticks jobs of a page and all that match, asks how many, and pauses, resumes, cancels and retries them", async () => {
+    const server = await startTestServer();
+    const ids: string[] = [];
+    for (let n = 0; n < 105; n++)
+      ids.push(await submit(server, { name: `batch ${n}`, kernel: { source: "export default (x) => x" } }));
+    const failed = await submit(server, { name: "failing one" });
+    const client = await new RawClient(server.url).join();
+    const page = await openAdmin(server, "localhost");
+    await page.setViewport({ width: 1280, height: 900 });
+    await signIn(page, server.token);
+    await untilText(page, /106 jobs/);
+    const press = async (label: string): Promise<void> => {
+      const bar = await page.waitForSelector("[aria-label='Ticked jobs']");
+      await (await bar!.waitForSelector(`::-p-xpath(.//button[normalize-space()='${label}'])`))!.click();
+    };
+    const states = async (): Promise<Record<string, number>> => {
+      const counts: Record<string, number> = {};
+      for (const { state, paused } of (await server.api("GET", "/api/jobs?search=batch")) as unknown as {
+        state: string;
+        paused: boolean;
+      }[])
+        counts[paused ? "paused" : state] = (counts[paused ? "paused" : state] ?? 0) + 1;
+      return counts;
+    };
+    await page.type("[aria-labelledby=jobs] .filter", "batch");
+    await page.locator("input[aria-label='Tick batch 104']").click();
+    await page.locator("input[aria-label='Tick batch 103']").click();
+    await press("Pause");
+    await untilText(page, /Pause 2 jobs\?/);
+    await click(page, "Pause 2 jobs");
+    await until(async () => (await states())["paused"] === 2);
+    // What was done to them is no longer ticked.
+    await page.waitForSelector("[aria-label='Ticked jobs']", { hidden: true });
+    await page.locator("[aria-labelledby=jobs] input[aria-label='Tick all of this page']").click();
+    await untilText(page, /100 jobs ticked/);
+    await press("Tick all that match");
+    await untilText(page, /105 jobs ticked/);
+    await press("Cancel");
+    await click(page, "No, leave it");
+    await press("Resume");
+    await click(page, "Resume 105 jobs");
+    await until(async () => (await states())["paused"] === undefined);
+    await page.locator("[aria-labelledby=jobs] input[aria-label='Tick all of this page']").click();
+    await press("Tick all that match");
+    await untilText(page, /105 jobs ticked/);
+    await press("Cancel");
+    await click(page, "Cancel 105 jobs");
+    await until(async () => (await states())["cancelled"] === 105);
+    const { job, tasks } = await client.lease(3);
+    expect(job).toBe(failed);
+    client.send({
+      type: "results",
+      job,
+      results: tasks.map(({ index, attempt }) => ({
+        index,
+        attempt,
+        elapsedMs: 1,
+        outcome: { state: "failed", failure: { kind: "error", message: "no particle" } },
+      })),
+    });
+    await page.select(".question select[aria-label='Which jobs']", "failing");
+    await page.$eval("[aria-labelledby=jobs] .filter", (input) => ((input as { value: string }).value = ""));
+    await page.type("[aria-labelledby=jobs] .filter", " ");
+    await page.locator("input[aria-label='Tick failing one']").click();
+    await press("Retry failed");
+    await click(page, "Retry 1 job");
+    await until(async () => (await readJob(server, failed)).counts.failed === 0);
+  });
+});
+
 describe("a job's page", () => {
   it("[RETRY-1] [TASK-1] [COST-1] shows failures in groups, retries one, and leads to a task", async () => {
     const server = await startTestServer();
@@ -394,7 +465,7 @@ describe("[CLIENTS-1] [CLIENTS-2] many clients, on the status page", () => {
     await untilText(page, /13 clients found/);
     await page.locator("::-p-xpath(//button[normalize-space()='why?'])").click();
     await untilText(page, /1 job needs WebGPU, which this client does not have/);
-    await page.locator("input[aria-label='Tick all of this page']").click();
+    await page.locator("[aria-labelledby=clients] input[aria-label='Tick all of this page']").click();
     await untilText(page, /13 clients ticked/);
     const bar = await page.waitForSelector(".ticked");
     await (await bar!.waitForSelector("::-p-xpath(.//button[normalize-space()='Drain'])"))!.click();

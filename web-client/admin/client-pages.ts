@@ -9,6 +9,7 @@ import {
 import { nextCursorHeader } from "../../shared/wire/rest/pages.ts";
 import { request, requestWhole } from "./api.ts";
 import { notice } from "./state.ts";
+import { Ticks } from "./ticks.tsx";
 
 /** Rows of a page. */
 export const clientsPerPage = 100;
@@ -28,8 +29,7 @@ export const question = signal<ClientQuestion>({});
 export const first = signal(0);
 /** The page that the person asked for; undefined while the page shows what the server pushes. */
 export const page = signal<ClientPage | undefined>(undefined);
-/** Ids of the ticked clients. */
-export const ticked = signal<ReadonlySet<string>>(new Set());
+export const ticks = new Ticks();
 
 let typing: ReturnType<typeof setTimeout> | undefined;
 /** Counts questions, so that the reply to an earlier one is dropped. */
@@ -64,8 +64,9 @@ async function refresh(): Promise<void> {
   const now = ++era;
   if (!isAsked()) return void (page.value = undefined);
   waiting = true;
-  const query = new URLSearchParams({ limit: String(clientsPerPage), cursor: String(first.value) });
-  for (const [name, value] of Object.entries(question.value)) if (value) query.set(name, value);
+  const query = withQuestion(
+    new URLSearchParams({ limit: String(clientsPerPage), cursor: String(first.value) }),
+  );
   try {
     const { body, headers } = await requestWhole("GET", `api/clients?${query}`);
     const next = headers.get(nextCursorHeader);
@@ -81,29 +82,14 @@ async function refresh(): Promise<void> {
   if (now === era) waiting = false;
 }
 
-export function tick(id: string, isTicked: boolean): void {
-  const all = new Set(ticked.value);
-  if (isTicked) all.add(id);
-  else all.delete(id);
-  ticked.value = all;
+/** Ticks every client that the question finds, on all pages. */
+export function tickAll(): Promise<void> {
+  return ticks.setAll("api/clients", withQuestion(new URLSearchParams({ sort: "joined" })));
 }
 
-/** Ticks every client that the question finds, on all pages. */
-export async function tickAll(): Promise<void> {
-  const query = new URLSearchParams({ sort: "joined" });
+function withQuestion(query: URLSearchParams): URLSearchParams {
   for (const [name, value] of Object.entries(question.value)) if (value) query.set(name, value);
-  try {
-    const ids = new Set<string>();
-    for (let cursor: string | null = "0"; cursor !== null;) {
-      query.set("cursor", cursor);
-      const { body, headers } = await requestWhole("GET", `api/clients?${query}`);
-      for (const { id } of body as ClientInfo[]) ids.add(id);
-      cursor = headers.get(nextCursorHeader);
-    }
-    ticked.value = ids;
-  } catch (error) {
-    notice.value = PlatformError.from(error);
-  }
+  return query;
 }
 
 /** Does the same to several clients. */
@@ -111,7 +97,7 @@ export async function actOn(verb: (typeof clientVerbs)[number], clients: readonl
   try {
     notice.value = undefined;
     await request("POST", "api/clients", { verb, clients });
-    ticked.value = new Set();
+    ticks.clear();
   } catch (error) {
     notice.value = PlatformError.from(error);
   }

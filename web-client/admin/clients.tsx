@@ -20,15 +20,15 @@ import {
   page,
   question,
   refreshQuietly,
-  tick,
   tickAll,
-  ticked,
+  ticks,
   turnTo,
 } from "./client-pages.ts";
 import { DangerButton } from "./confirm.tsx";
 import { act, snapshot } from "./state.ts";
 import { SearchField } from "./table-filter.tsx";
 import { texts } from "./texts/current.ts";
+import { TickBox, TickedBar, TickPageBox } from "./ticks.tsx";
 
 interface ClientsProps {
   /** The clients that the server pushes: connected and busy ones first, up to a page. */
@@ -52,7 +52,7 @@ export function Clients({ clients, count, jobs }: ClientsProps): JSX.Element {
         <h2 id="clients">{count === 0 ? text.title : texts.counts.clients(count)}</h2>
         {count > 0 && <Question />}
       </div>
-      {ticked.value.size > 0 && <Ticked />}
+      {ticks.ids.value.size > 0 && <Ticked />}
       {count === 0 ? (
         <NoClients />
       ) : !shown ? (
@@ -126,17 +126,12 @@ function Question(): JSX.Element {
   );
 }
 
-/** What may be done to all ticked clients at once. */
 function Ticked(): JSX.Element {
-  const ids = [...ticked.value];
+  const ids = [...ticks.ids.value];
   const noun = texts.counts.clients(ids.length);
   const { ticked: text, actions } = texts.clients;
   return (
-    <div class="ticked" role="group" aria-label={text.title}>
-      <span class="strong">{text.count(noun)}</span>
-      <button type="button" class="button small" onClick={() => void tickAll()}>
-        {text.all}
-      </button>
+    <TickedBar ticks={ticks} label={text.title} noun={noun} onAll={tickAll}>
       <button type="button" class="button small" onClick={() => void actOn("drain", ids)}>
         {actions.drain}
       </button>
@@ -153,10 +148,7 @@ function Ticked(): JSX.Element {
         verb={text.banVerb(noun)}
         yes={() => void actOn("ban", ids)}
       />
-      <button type="button" class="button small" onClick={() => (ticked.value = new Set())}>
-        {text.untick}
-      </button>
-    </div>
+    </TickedBar>
   );
 }
 
@@ -167,26 +159,13 @@ function ClientTable({
   clients: readonly ClientInfo[];
   names: ReadonlyMap<string, string>;
 }): JSX.Element {
-  const { clients: text } = texts;
-  const { columns } = text;
-  const areAll = clients.every(({ id }) => ticked.value.has(id));
+  const { columns } = texts.clients;
   return (
     <table class="table clients">
       <thead>
         <tr>
           <th scope="col">
-            <input
-              type="checkbox"
-              aria-label={text.tickPage}
-              checked={areAll}
-              onChange={() => {
-                const all = new Set(ticked.value);
-                for (const { id } of clients)
-                  if (areAll) all.delete(id);
-                  else all.add(id);
-                ticked.value = all;
-              }}
-            />
+            <TickPageBox ticks={ticks} rows={clients} />
           </th>
           <th scope="col">{columns.client}</th>
           <th scope="col">{columns.kind}</th>
@@ -269,13 +248,8 @@ function ClientRow({ client, names }: RowProps): JSX.Element {
   const { columns } = text;
   return (
     <tr class={client.connected ? "" : "gone"}>
-      <td data-label={columns.ticked}>
-        <input
-          type="checkbox"
-          aria-label={text.tick(shownName(client.name))}
-          checked={ticked.value.has(client.id)}
-          onChange={({ currentTarget }) => tick(client.id, currentTarget.checked)}
-        />
+      <td data-label={texts.ticks.column}>
+        <TickBox ticks={ticks} id={client.id} name={shownName(client.name)} />
       </td>
       <th scope="row" data-label={columns.client}>
         <span class="strong">{shownName(client.name)}</span>

@@ -14,9 +14,22 @@ interface Question {
 const question = signal<Question | undefined>(undefined);
 
 /** A button of a table for an action that cannot be undone: the button asks first. */
-export function DangerButton({ label, ...asked }: Question & { readonly label: string }): JSX.Element {
+export function DangerButton(props: Question & { readonly label: string }): JSX.Element {
+  return <AskingButton {...props} isDanger />;
+}
+
+/** A button of a table that asks first. */
+export function AskingButton({
+  label,
+  isDanger = false,
+  ...asked
+}: Question & { readonly label: string; readonly isDanger?: boolean }): JSX.Element {
   return (
-    <button type="button" class="button small danger" onClick={() => (question.value = asked)}>
+    <button
+      type="button"
+      class={`button small ${isDanger ? "danger" : ""}`}
+      onClick={() => (question.value = asked)}
+    >
       {label}
     </button>
   );

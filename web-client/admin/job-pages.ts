@@ -1,11 +1,14 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
+import type { JobVerb } from "../../shared/wire/rest/change-jobs.ts";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { nextCursorHeader } from "../../shared/wire/rest/pages.ts";
 import { requestWhole } from "./api.ts";
 import { go, place } from "./navigation.ts";
 import { nothingAsked, type JobQuestion } from "./place.ts";
-import { notice, signedIn } from "./state.ts";
+import { act, notice, signedIn } from "./state.ts";
+import { Ticks } from "./ticks.tsx";
 
 /** Rows of a page: a browser shows this many without a noticeable pause every second. */
 export const jobsPerPage = 100;
@@ -19,6 +22,7 @@ interface AskedPage {
 }
 
 export const question = computed(() => (place.value.at === "overview" ? place.value.question : nothingAsked));
+export const ticks = new Ticks();
 /** The page that the person asked for; undefined while the page shows the jobs that the server pushes. */
 export const asked = signal<AskedPage | undefined>(undefined);
 
@@ -79,10 +83,26 @@ async function refresh(): Promise<void> {
   if (now === era) waiting = false;
 }
 
-function queryOf({ search, state, sort, cursor }: JobQuestion): string {
-  const query = new URLSearchParams({ limit: String(jobsPerPage), sort });
+/** Ticks every job that the question finds, on all pages. */
+export function tickAll(): Promise<void> {
+  return ticks.setAll("api/jobs", queryOf({ ...question.value, cursor: undefined }, limits.jobsPerPage));
+}
+
+/** Does the same to all ticked jobs. */
+export async function actOnTicked(verb: JobVerb | "retry"): Promise<void> {
+  const jobs = [...ticks.ids.value];
+  const reply =
+    verb === "retry"
+      ? act("POST", "api/requeue-failed", { jobs })
+      : act("POST", "api/change-jobs", { verb, jobs });
+  if ((await reply) !== undefined) ticks.clear();
+  refreshQuietly();
+}
+
+function queryOf({ search, state, sort, cursor }: JobQuestion, limit = jobsPerPage): URLSearchParams {
+  const query = new URLSearchParams({ limit: String(limit), sort });
   if (search.trim() !== "") query.set("search", search);
   if (state !== "" && state !== "all") query.set("state", state);
   if (cursor !== undefined) query.set("cursor", cursor);
-  return query.toString();
+  return query;
 }

@@ -6,11 +6,13 @@ import { formatCount, formatDuration, formatRate, formatShare } from "../ui/form
 import { shownName } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
 import { Failures } from "./failures.tsx";
+import { ticks } from "./job-pages.ts";
 import { jobStateOf } from "./job-state.ts";
 import { hashOf } from "./place.ts";
 import { Priority } from "./priority.tsx";
 import { act } from "./state.ts";
 import { texts } from "./texts/current.ts";
+import { TickBox } from "./ticks.tsx";
 
 /** Row of a job, with its failures below when the person opened them. */
 export function JobRow({ job }: { job: JobInfo }): JSX.Element {
@@ -23,6 +25,9 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
   return (
     <>
       <tr>
+        <td data-label={texts.ticks.column}>
+          <TickBox ticks={ticks} id={job.id} name={shownName(job.name)} />
+        </td>
         <th scope="row" data-label={text.columns.job}>
           <a class="strong" href={hashOf({ at: "job", job: job.id })}>
             {shownName(job.name)}
@@ -75,7 +80,7 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
       </tr>
       {open.value && counts.failed > 0 && (
         <tr class="more" id={failuresId}>
-          <td colSpan={7}>
+          <td colSpan={8}>
             <Failures job={job} />
           </td>
         </tr>

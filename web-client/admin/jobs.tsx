@@ -2,15 +2,15 @@ import { untracked, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { formatCount } from "../ui/format.ts";
-import { shownName } from "../ui/shown-name.ts";
-import { DangerButton } from "./confirm.tsx";
-import { ask, asked, isAsked, question, refreshQuietly, turnOn } from "./job-pages.ts";
+import { ask, asked, isAsked, question, refreshQuietly, ticks, turnOn } from "./job-pages.ts";
 import { JobRow } from "./job-row.tsx";
 import { cameFromHere } from "./navigation.ts";
 import type { JobQuestion } from "./place.ts";
-import { act, snapshot } from "./state.ts";
+import { snapshot } from "./state.ts";
 import { SearchField } from "./table-filter.tsx";
 import { texts } from "./texts/current.ts";
+import { TickedJobs } from "./ticked-jobs.tsx";
+import { TickPageBox } from "./ticks.tsx";
 
 interface JobsProps {
   /** The jobs that the server pushes: those that run or fail, then the others, up to a page. */
@@ -32,6 +32,7 @@ export function Jobs({ jobs, count }: JobsProps): JSX.Element {
         <h2 id="jobs">{count === 0 ? text.title : texts.counts.jobs(count)}</h2>
         {count > 0 && <Question />}
       </div>
+      {ticks.ids.value.size > 0 && <TickedJobs />}
       {count === 0 ? (
         <NoJobs />
       ) : !shown ? (
@@ -39,10 +40,7 @@ export function Jobs({ jobs, count }: JobsProps): JSX.Element {
       ) : shown.length === 0 ? (
         <p class="empty">{text.noMatch}</p>
       ) : (
-        <>
-          <RetryShown jobs={shown} />
-          <JobTable jobs={shown} />
-        </>
+        <JobTable jobs={shown} />
       )}
       <Pages pushed={jobs.length} count={count} />
     </section>
@@ -54,28 +52,6 @@ function inSteadyOrder(jobs: readonly JobInfo[]): JobInfo[] {
   const rank = ({ counts, rate, endedAt }: JobInfo): number =>
     endedAt !== null ? 2 : counts.running > 0 || rate > 0 || counts.failed > 0 ? 0 : 1;
   return jobs.toSorted((a, b) => rank(a) - rank(b) || b.createdAt - a.createdAt);
-}
-
-/** Tries the failed tasks of all shown jobs again. */
-function RetryShown({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element | null {
-  const failing = jobs.filter(({ counts, state }) => counts.failed > 0 && state !== "cancelled");
-  if (failing.length < 2) return null;
-  const failed = failing.reduce((sum, { counts }) => sum + counts.failed, 0);
-  const { retryShown: text } = texts.jobs;
-  const names = failing.slice(0, 5).map(({ name }) => text.name(shownName(name)));
-  const more = failing.length > names.length ? text.andMore(formatCount(failing.length - names.length)) : "";
-  return (
-    <div class="pages">
-      <p class="muted">{text.note(formatCount(failing.length), formatCount(failed))}</p>
-      <DangerButton
-        label={text.label}
-        title={text.title(texts.counts.failedTasks(failed), texts.counts.jobs(failing.length))}
-        text={text.text(`${names.join(", ")}${more}`)}
-        verb={texts.jobs.actions.retryVerb}
-        yes={() => void act("POST", "api/requeue-failed", { jobs: failing.map(({ id }) => id) })}
-      />
-    </div>
-  );
 }
 
 function Question(): JSX.Element {
@@ -115,6 +91,9 @@ function JobTable({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element {
     <table class="table jobs">
       <thead>
         <tr>
+          <th scope="col">
+            <TickPageBox ticks={ticks} rows={jobs} />
+          </th>
           <th scope="col">{text.job}</th>
           <th scope="col">{text.state}</th>
           <th scope="col">{text.progress}</th>

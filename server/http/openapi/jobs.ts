@@ -124,6 +124,14 @@ export const jobOperations = {
     body: either("RequeueJobs"),
     replies: ok("RequeuedJobs"),
   },
+  "POST /api/change-jobs": {
+    id: "changeJobs",
+    summary: "Pause, resume or cancel several jobs",
+    description:
+      "A job that has ended, or is deleted meanwhile, is left, and `refused` says why. NOT_FOUND when the caller may not see one of `jobs`; nothing is changed then.",
+    body: either("ChangeJobs"),
+    replies: ok("ChangedJobs"),
+  },
   "POST /api/jobs/{id}/priority": {
     id: "setPriority",
     summary: "Change the priority",

@@ -4,6 +4,7 @@ import { errorCodes } from "../../../shared/errors.ts";
 import { attachmentSchema } from "../../../shared/wire/rest/attachments.ts";
 import { auditEntrySchema } from "../../../shared/wire/rest/audit.ts";
 import { capacitySchema } from "../../../shared/wire/rest/capacity.ts";
+import { changedJobsSchema, changeJobsSchema } from "../../../shared/wire/rest/change-jobs.ts";
 import {
   banInfoSchema,
   clientActionSchema,
@@ -41,6 +42,7 @@ export const sent = {
   JobProgress: jobProgressSchema,
   Requeued: v.strictObject({ requeued: v.number(), job: jobSchema }),
   RequeuedJobs: requeuedJobsSchema,
+  ChangedJobs: changedJobsSchema,
   FailureGroups: failureGroupsSchema,
   JobCost: jobCostSchema,
   Task: taskInfoSchema,
@@ -97,6 +99,7 @@ export const taken = {
   Priority: prioritySchema,
   Requeue: requeueSchema,
   RequeueJobs: requeueJobsSchema,
+  ChangeJobs: changeJobsSchema,
   SetVerify: setVerifySchema,
   Precache: precacheSchema,
   Backup: backupSchema,

@@ -11,10 +11,9 @@ import {
   type RequeuedJobs,
   type RequeueJobs,
 } from "../../../shared/wire/rest/requeue.ts";
-import { maySee } from "../../access/rules.ts";
 import { parseBody, parseOptionalBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
-import { jobOf, principalOf, visibleTo } from "../ownership.ts";
+import { jobOf, jobsByIds, principalOf, visibleTo } from "../ownership.ts";
 import { reply } from "../reply.ts";
 
 type Names = "POST /api/jobs/{id}/requeue-failed" | "POST /api/requeue-failed";
@@ -66,13 +65,7 @@ async function jobsOf(
   if ((jobs === undefined) === (group === undefined))
     throw new PlatformError("BAD_REQUEST", "Expected either jobs or group.");
   const principal = principalOf(call);
-  if (jobs) {
-    for (const id of jobs) {
-      const { customer } = await platform.job(id);
-      if (!maySee(principal, customer)) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`);
-    }
-    return jobs;
-  }
+  if (jobs) return (await jobsByIds(call, platform, jobs)).map(({ id }) => id);
   const failing: JobInfo[] = [];
   let cursor: string | undefined;
   do {
@@ -85,11 +78,11 @@ async function jobsOf(
     });
     failing.push(...page.jobs.filter(({ state }) => state !== "cancelled"));
     cursor = page.next;
-  } while (cursor !== undefined && failing.length < recordLimits.requeuedJobs);
-  if (failing.length > recordLimits.requeuedJobs)
+  } while (cursor !== undefined && failing.length < recordLimits.changedJobs);
+  if (failing.length > recordLimits.changedJobs)
     throw new PlatformError(
       "BAD_REQUEST",
-      `The group has more than ${recordLimits.requeuedJobs} jobs with failed tasks. Expected the jobs by their ids, in several requests.`,
+      `The group has more than ${recordLimits.changedJobs} jobs with failed tasks. Expected the jobs by their ids, in several requests.`,
     );
   // Oldest first: a job that waits for another is requeued after that one.
   return failing.map(({ id }) => id).toReversed();

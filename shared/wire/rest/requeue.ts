@@ -21,22 +21,18 @@ export type Requeue = v.InferOutput<typeof requeueSchema>;
 
 /** The body of `POST /api/requeue-failed`. */
 export const requeueJobsSchema = v.strictObject({
-  jobs: v.optional(v.pipe(v.array(jobIdSchema), v.maxLength(recordLimits.requeuedJobs))),
+  jobs: v.optional(v.pipe(v.array(jobIdSchema), v.maxLength(recordLimits.changedJobs))),
   /** Jobs of this group with failed tasks. */
   group: v.optional(groupSchema),
   message: requeueSchema.entries.message,
 });
 export type RequeueJobs = v.InferOutput<typeof requeueJobsSchema>;
 
+/** Why a job was left as it is. */
+export const refusalSchema = v.object({ code: v.string(), message: v.string() });
+
 export const requeuedJobsSchema = v.object({
   requeued: v.number(),
-  jobs: v.array(
-    v.object({
-      id: jobIdSchema,
-      requeued: v.number(),
-      /** Why the job was left as it is. */
-      refusal: v.optional(v.object({ code: v.string(), message: v.string() })),
-    }),
-  ),
+  jobs: v.array(v.object({ id: jobIdSchema, requeued: v.number(), refusal: v.optional(refusalSchema) })),
 });
 export type RequeuedJobs = v.InferOutput<typeof requeuedJobsSchema>;

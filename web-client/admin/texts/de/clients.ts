@@ -38,17 +38,13 @@ export const clients: Texts["clients"] = {
   search: "Name, Adresse, Version, Kennung suchen",
   ticked: {
     title: "Ausgewählte Clients",
-    count: (clients) => `${clients} ausgewählt`,
-    all: "Alle passenden auswählen",
     resume: "Wieder Aufgaben geben",
     banTitle: (clients) => `${clients} sperren?`,
     banText:
       "Sie werden getrennt, ihre Aufgaben gehen an andere, und sie werden von nun an abgewiesen. `manyhands bans --lift` hebt jede Sperre auf.",
     banVerb: (clients) => `${clients} sperren`,
-    untick: "Auswahl aufheben",
   },
   columns: {
-    ticked: "Ausgewählt",
     client: "Client",
     kind: "Art",
     slots: "Slots",
@@ -58,8 +54,6 @@ export const clients: Texts["clients"] = {
     cacheHits: "Cache-Treffer",
     lastSeen: "Zuletzt gesehen",
   },
-  tickPage: "Alle dieser Seite auswählen",
-  tick: (name) => `${name} auswählen`,
   pushed: (shown, clients) => `${shown} von ${clients}, die verbundenen und beschäftigten zuerst.`,
   allNewest: "Alle, neueste zuerst",
   found: (clients) => `${clients} gefunden`,

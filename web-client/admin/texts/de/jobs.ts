@@ -27,13 +27,32 @@ export const jobs: Texts["jobs"] = {
     ended: "Zuletzt beendete zuerst",
   },
   search: "Name, Kennung suchen",
-  retryShown: {
-    note: (jobs, tasks) => `${jobs} dieser Aufträge haben gescheiterte Aufgaben, insgesamt ${tasks}.`,
-    label: "Alle gescheiterten wiederholen",
-    title: (tasks, jobs) => `${tasks} aus ${jobs} wiederholen?`,
-    text: (names) => `Sie werden neu gerechnet, mit allen ihren Versuchen: ${names}.`,
-    name: (name) => `„${name}“`,
-    andMore: (count) => ` und ${count} weitere`,
+  ticked: {
+    title: "Ausgewählte Aufträge",
+    pause: {
+      label: "Anhalten",
+      title: (jobs) => `${jobs} anhalten?`,
+      text: "Weitere ihrer Aufgaben werden nicht ausgegeben; Clients rechnen fertig, was sie haben. Beendete Aufträge bleiben, wie sie sind.",
+      verb: (jobs) => `${jobs} anhalten`,
+    },
+    resume: {
+      label: "Fortsetzen",
+      title: (jobs) => `${jobs} fortsetzen?`,
+      text: "Ihre Aufgaben werden wieder ausgegeben. Beendete Aufträge bleiben, wie sie sind.",
+      verb: (jobs) => `${jobs} fortsetzen`,
+    },
+    retry: {
+      label: "Gescheiterte wiederholen",
+      title: (jobs) => `Alle gescheiterten Aufgaben wiederholen, aus ${jobs}?`,
+      text: "Sie werden neu gerechnet, mit allen ihren Versuchen; ihre Fehlermeldungen werden vergessen. Ausgaben bleiben.",
+      verb: (jobs) => `${jobs} wiederholen`,
+    },
+    cancel: {
+      label: "Abbrechen",
+      title: (jobs) => `${jobs} abbrechen?`,
+      text: "Was noch nicht gerechnet ist, wird es nicht mehr; Clients beenden, was läuft. Bisherige Ergebnisse bleiben. Beendete Aufträge bleiben, wie sie sind.",
+      verb: (jobs) => `${jobs} abbrechen`,
+    },
   },
   columns: {
     job: "Auftrag",

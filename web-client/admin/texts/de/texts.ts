@@ -8,6 +8,7 @@ import { jobs } from "./jobs.ts";
 import { overview } from "./overview.ts";
 import { stream } from "./stream.ts";
 import { task } from "./task.ts";
+import { ticks } from "./ticks.ts";
 
 /** Texts of the admin page in German. */
 export const texts: Texts = {
@@ -21,4 +22,5 @@ export const texts: Texts = {
   task,
   clients,
   access,
+  ticks,
 };

@@ -39,17 +39,13 @@ export const clients = {
   search: "Search name, address, version, id",
   ticked: {
     title: "Ticked clients",
-    count: (clients: string) => `${clients} ticked`,
-    all: "Tick all that match",
     resume: "Give tasks again",
     banTitle: (clients: string) => `Ban ${clients}?`,
     banText:
       "They are disconnected, their tasks go to others, and they are refused from now on. `manyhands bans --lift` takes each back.",
     banVerb: (clients: string) => `Ban ${clients}`,
-    untick: "Untick",
   },
   columns: {
-    ticked: "Ticked",
     client: "Client",
     kind: "Kind",
     slots: "Slots",
@@ -59,8 +55,6 @@ export const clients = {
     cacheHits: "Cache hits",
     lastSeen: "Last seen",
   },
-  tickPage: "Tick all of this page",
-  tick: (name: string) => `Tick ${name}`,
   pushed: (shown: string, clients: string) => `${shown} of ${clients}, the connected and busy ones first.`,
   allNewest: "All, newest first",
   found: (clients: string) => `${clients} found`,

@@ -28,13 +28,32 @@ export const jobs = {
     ended: "Ended last, first",
   } satisfies Record<JobSort, string>,
   search: "Search names and ids",
-  retryShown: {
-    note: (jobs: string, tasks: string) => `${jobs} of these jobs have failed tasks, ${tasks} in all.`,
-    label: "Retry all failed",
-    title: (tasks: string, jobs: string) => `Retry ${tasks} of ${jobs}?`,
-    text: (names: string) => `They are computed again, with all their attempts: ${names}.`,
-    name: (name: string) => `“${name}”`,
-    andMore: (count: string) => ` and ${count} more`,
+  ticked: {
+    title: "Ticked jobs",
+    pause: {
+      label: "Pause",
+      title: (jobs: string) => `Pause ${jobs}?`,
+      text: "No more of their tasks are handed out; clients finish what they have. Ended jobs stay as they are.",
+      verb: (jobs: string) => `Pause ${jobs}`,
+    },
+    resume: {
+      label: "Resume",
+      title: (jobs: string) => `Resume ${jobs}?`,
+      text: "Their tasks are handed out again. Ended jobs stay as they are.",
+      verb: (jobs: string) => `Resume ${jobs}`,
+    },
+    retry: {
+      label: "Retry failed",
+      title: (jobs: string) => `Retry all failed tasks of ${jobs}?`,
+      text: "They are computed again, with all their attempts; what they failed with is forgotten. Outputs stay.",
+      verb: (jobs: string) => `Retry ${jobs}`,
+    },
+    cancel: {
+      label: "Cancel",
+      title: (jobs: string) => `Cancel ${jobs}?`,
+      text: "What is not computed will not be; clients stop what runs. Results so far stay. Ended jobs stay as they are.",
+      verb: (jobs: string) => `Cancel ${jobs}`,
+    },
   },
   columns: {
     job: "Job",

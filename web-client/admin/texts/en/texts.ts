@@ -7,6 +7,7 @@ import { jobs } from "./jobs.ts";
 import { overview } from "./overview.ts";
 import { stream } from "./stream.ts";
 import { task } from "./task.ts";
+import { ticks } from "./ticks.ts";
 
 /** Texts of the admin page in English; they set the shape of other languages. Words between backticks are shown as code. */
 export const texts = {
@@ -20,6 +21,7 @@ export const texts = {
   task,
   clients,
   access,
+  ticks,
 };
 
 export type Texts = typeof texts;
