@@ -94,7 +94,10 @@ describe.skipIf(why !== "")(`commands in a container image${why}`, () => {
     const exceeds: [script: string, told: RegExp][] = [
       ["for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 100 & done; wait", /more than 8 processes/],
       ["for i in 1 2 3; do head -c 3000000 /dev/zero > $i; done; sleep 100", /more than 4 MiB on disk/],
-      ["x=$(head -c 190000000 /dev/zero | cat -v); sleep 100", /more than 200 MiB of memory/],
+      [
+        "hold() { (head -c 150000000 /dev/zero; sleep 100) | tail > /dev/null; }; hold & hold",
+        /more than 200 MiB of memory/,
+      ],
     ];
     const bounded = command("bounded", { args: ["{input}"] });
     const inputs = exceeds.map(([script]) => script);

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync
 import { dirname, join } from "node:path";
 import { skipped } from "./skipped.ts";
 
-const programs = "sh cat env grep head ls setsid sleep sort touch".split(" ");
+const programs = "sh cat env grep head ls setsid sleep sort tail touch".split(" ");
 
 /** Whether images can be made, and the end of the names of tests that make one. */
 export const hasPodman = spawnSync("podman", ["image", "ls"], { stdio: "ignore" }).status === 0;
