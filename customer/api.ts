@@ -41,7 +41,7 @@ import {
   type Role,
   type TokenInfo,
 } from "../shared/wire/rest/tokens.ts";
-import { usageSchema, type UsageInfo } from "../shared/wire/rest/usage.ts";
+import { usageSchema, type OwnQuotas, type UsageInfo } from "../shared/wire/rest/usage.ts";
 import type { SetVerify } from "../shared/wire/rest/verification.ts";
 import { wheelInfoSchema, type WheelInfo } from "../shared/wire/wheels.ts";
 import { whySchema, type Why } from "../shared/wire/why.ts";
@@ -174,6 +174,12 @@ export class Api {
   /** Your usage and quota; for an administrator those of every customer that keeps anything. */
   usage(): Promise<UsageInfo[]> {
     return this.#ask({ method: "GET", path: "api/usage" }, v.array(usageSchema));
+  }
+
+  /** Gives a customer bounds of its own; what is absent is as for everybody. For administrators. */
+  setQuotas(customer: string, own: OwnQuotas): Promise<UsageInfo> {
+    const path = `api/quotas/${encodeURIComponent(customer)}`;
+    return this.#ask({ method: "PUT", path, ...json(own) }, usageSchema);
   }
 
   /** Makes a job, or returns the job that was made with the same key. */
@@ -315,6 +321,12 @@ export class Api {
 
   tokens(): Promise<TokenInfo[]> {
     return this.#ask({ method: "GET", path: "api/tokens" }, v.array(tokenInfoSchema));
+  }
+
+  /** @param maxClients - null: any number */
+  changeToken(id: string, maxClients: number | null): Promise<TokenInfo> {
+    const path = `api/tokens/${encodeURIComponent(id)}`;
+    return this.#ask({ method: "PATCH", path, ...json({ maxClients }) }, tokenInfoSchema);
   }
 
   revokeToken(id: string): Promise<void> {

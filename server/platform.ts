@@ -8,7 +8,7 @@ import type { JobInfo, JobProgress } from "../shared/wire/rest/jobs.ts";
 import type { ServerStatus, Snapshot } from "../shared/wire/rest/status.ts";
 import type { Submitted } from "../shared/wire/rest/submission.ts";
 import type { TaskInfo } from "../shared/wire/rest/tasks.ts";
-import type { UsageInfo } from "../shared/wire/rest/usage.ts";
+import type { OwnQuotas, UsageInfo } from "../shared/wire/rest/usage.ts";
 import type { Compare, Verify } from "../shared/wire/rest/verification.ts";
 import type { Attempts } from "../shared/wire/attempts.ts";
 import type { History } from "../shared/wire/history.ts";
@@ -148,6 +148,8 @@ export interface Platform {
 
   /** Usage and quota of a customer; without `customer` of every customer. */
   usage(customer?: string): Promise<UsageInfo[]>;
+  /** Gives a customer bounds of its own; none: those of the server. @throws PlatformError TOO_MANY */
+  setQuotas(customer: string, own: OwnQuotas): Promise<void>;
 
   /**
    * Connected clients first, newest first.

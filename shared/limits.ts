@@ -97,6 +97,8 @@ export const recordLimits = {
   /** Failures of a job that are grouped, and groups. */
   groupedFailures: 100_000,
   failureGroups: 100,
+  /** Customers with quotas of their own. */
+  ownQuotas: 10_000,
   /** Jobs that one request changes, or whose failed tasks it tries again. */
   changedJobs: 10_000,
   /** Actions of administrators that are kept, the newest. */

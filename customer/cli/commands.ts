@@ -5,6 +5,7 @@ import { dataCommands } from "./data-commands.ts";
 import { jobCommands } from "./job-commands.ts";
 import { keyCommand } from "./key-command.ts";
 import { mapCommand } from "./map-command.ts";
+import { quotaCommand } from "./quota-command.ts";
 import { runCommand } from "./run-command.ts";
 import { runtimeCommand } from "./runtime-command.ts";
 import { serverCommands } from "./server-commands.ts";
@@ -24,6 +25,7 @@ export function customerCommands(exit: (code: number) => void, parallel: Paralle
     ...jobCommands(exit),
     ...dataCommands(exit),
     ...serverCommands(),
+    quotaCommand(),
     whyCommand(),
     topCommand(),
     bundleCommand(),

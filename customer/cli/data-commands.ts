@@ -108,9 +108,13 @@ function usageCommand(): Command {
   );
 }
 
-function usageTable(usage: readonly UsageInfo[]): string {
+/** Usage beside its bounds; a star marks a customer with bounds of its own. */
+export function usageTable(usage: readonly UsageInfo[]): string {
   return table(usage, [
-    { head: "CUSTOMER", cell: ({ customer }) => customer },
+    {
+      head: "CUSTOMER",
+      cell: ({ customer, ownQuota }) => `${customer}${Object.keys(ownQuota).length > 0 ? " *" : ""}`,
+    },
     {
       head: "STORED",
       cell: ({ bytes, quota }) => `${size(bytes.total)} of ${size(quota.bytes)}`,

@@ -140,7 +140,7 @@ function banTable(bans: readonly BanInfo[]): string {
 }
 
 function tokenCommand(): Command {
-  const command = new Command("token").description("Make, list and revoke access tokens");
+  const command = new Command("token").description("Make, list, limit and revoke access tokens");
   command
     .addCommand(createCommand())
     .addCommand(
@@ -158,11 +158,26 @@ function tokenCommand(): Command {
                 head: "EXPIRES",
                 cell: ({ expiresAt }) => (expiresAt ? new Date(expiresAt).toLocaleString() : ""),
               },
+              { head: "CLIENTS", cell: ({ maxClients }) => (maxClients ? `${maxClients}` : ""), right: true },
               { head: "USED", cell: ({ lastUsedAt }) => (lastUsedAt ? ago(lastUsedAt) : "never") },
             ]),
           );
         },
       ),
+    )
+    .addCommand(
+      serverCommand("limit", "Change how many clients may be connected with a token at once, at each server")
+        .argument("<id>", "the token's id, as `token list` shows it")
+        .argument("<clients>", "most clients, or `any`", (text) =>
+          text === "any" ? null : wholeNumber(1, 100_000)(text),
+        )
+        .addHelpText("after", "\nClients that are connected stay.")
+        .action(async (id: string, most: number | null, flags: ServerFlags) => {
+          const token = await withHands(flags, (hands) => hands.api.changeToken(id, most));
+          await (flags.json
+            ? writeJson(token)
+            : writeLine(`${id} is for ${most === null ? "any number of" : `at most ${most}`} clients.`));
+        }),
     )
     .addCommand(
       serverCommand("revoke", "Make a token worthless from now on")

@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { Sha256 } from "../../shared/ids.ts";
 import type { Role, TokenInfo } from "../../shared/wire/rest/tokens.ts";
 import { isShared } from "../store/open.ts";
-import type { Store, TokenRow } from "../store/store.ts";
+import type { Store, TokenChange, TokenRow } from "../store/store.ts";
 import type { Principal } from "./principal.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
 import { SharedSignIns } from "./shared-sign-ins.ts";
@@ -26,6 +26,8 @@ export interface Access {
   authenticate(secret: string | undefined): Promise<Principal | undefined>;
   /** Makes a token. Only this answer ever holds its secret. */
   createToken(token: NewToken): Promise<{ secret: string; info: TokenInfo }>;
+  /** Changes what a token allows; undefined when the token is unknown. */
+  change(id: string, change: TokenChange): Promise<TokenInfo | undefined>;
   /** False when the token is unknown. */
   revoke(id: string): Promise<boolean>;
   list(): Promise<TokenInfo[]>;
@@ -92,11 +94,16 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
     return secret !== undefined && isSecret(secret) ? byHash(hashSecret(secret)) : undefined;
   }
 
-  function forget(id: string): void {
+  /** Has the next request look the token up again. */
+  function lookAgain(id: string): void {
     generation++;
-    seen.delete(id);
     const hashes = [...principals.keys()].filter((hash) => principals.peek(hash)?.tokenId === id);
     for (const hash of hashes) principals.delete(hash);
+  }
+
+  function forget(id: string): void {
+    lookAgain(id);
+    seen.delete(id);
   }
 
   return {
@@ -117,6 +124,11 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
       await store.createToken(row);
       return { secret, info: infoOf(row) };
     },
+    async change(id, change) {
+      const row = await store.changeToken(id, change);
+      lookAgain(id);
+      return row && infoOf(row);
+    },
     async revoke(id) {
       const revoked = await store.revokeToken(id);
       forget(id);
@@ -129,6 +141,8 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
         forget(id);
         for (const listener of listeners) listener(id);
       }
+      // What a token allows may have changed.
+      principals.clear();
     },
     list: async () => (await store.listTokens()).map(infoOf),
     get generation() {

@@ -454,6 +454,7 @@ export class LocalPlatform implements Platform {
   deleteKernel: Platform["deleteKernel"] = (sha256, customer) => this.#kernels.delete(sha256, customer);
   disownBlob: Platform["disownBlob"] = (sha256, owner) => this.#store.disownBlob(sha256, owner);
   usage: Platform["usage"] = (customer) => readUsage(this.#store, customer);
+  setQuotas: Platform["setQuotas"] = (customer, own) => this.#store.setQuotas(customer, own);
 
   clients: Platform["clients"] = async (of) => {
     const others = of === "own" ? undefined : this.#otherClients;

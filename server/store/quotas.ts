@@ -8,6 +8,9 @@ export interface Quotas {
   readonly openTasks: number;
 }
 
+/** Bounds that an administrator gave one customer, in place of those of the server. */
+export type OwnQuotas = Partial<Quotas>;
+
 /** Stored bytes and counts of one customer. */
 export interface Usage {
   readonly inputBytes: number;
@@ -19,6 +22,17 @@ export interface Usage {
   readonly kernels: number;
   readonly openTasks: number;
 }
+
+/** Usage of a customer that keeps nothing. */
+export const nothing: Usage = {
+  inputBytes: 0,
+  outputBytes: 0,
+  blobBytes: 0,
+  kernelBytes: 0,
+  jobs: 0,
+  kernels: 0,
+  openTasks: 0,
+};
 
 /** No bounds, for programs whose only customer owns the machine. JSON has no Infinity. */
 export const noQuotas: Quotas = {

@@ -5,7 +5,7 @@ import type { ChangeKind, Store } from "./store.ts";
 /** A change by another server. */
 export interface News {
   readonly jobs: readonly { readonly id: JobId; readonly kinds: readonly ChangeKind[] }[];
-  readonly kinds: readonly ("tokens" | "bans")[];
+  readonly kinds: readonly ("tokens" | "bans" | "quotas")[];
   /** Jobs that have not ended, as of a poll: cached rows of other jobs are old. */
   readonly active?: ReadonlySet<JobId>;
 }

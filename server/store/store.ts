@@ -7,7 +7,7 @@ import type { JobOptions } from "../../shared/wire/rest/job-options.ts";
 import type { JobState } from "../../shared/wire/rest/job-state.ts";
 import type { Role } from "../../shared/wire/rest/tokens.ts";
 import type { Compare, Statement, Verify } from "../../shared/wire/rest/verification.ts";
-import type { Quotas, Usage } from "./quotas.ts";
+import type { OwnQuotas, Quotas, Usage } from "./quotas.ts";
 
 /**
  * Storage of jobs, tasks, results, kernels, blob references and tokens. A verb resolves only when its effect is on disk
@@ -245,7 +245,12 @@ export interface Store {
    */
   forgetBlob(sha256: Sha256, when?: number | "unowned"): Promise<boolean>;
 
+  /** Bounds of customers that have none of their own. */
   readonly quotas: Quotas;
+  /** Gives a customer bounds of its own in place of these, from the next verb on; none: these again. @throws PlatformError TOO_MANY */
+  setQuotas(customer: string, own: OwnQuotas): Promise<void>;
+  /** Customers with bounds of their own. */
+  listQuotas(): Promise<[customer: string, own: OwnQuotas][]>;
   /** The usage of a customer. */
   usage(customer: string): Promise<Usage>;
   /** The usage of every customer that keeps anything. */
@@ -258,6 +263,8 @@ export interface Store {
   createToken(token: TokenRow): Promise<void>;
   findToken(hash: Sha256): Promise<TokenRow | undefined>;
   listTokens(): Promise<TokenRow[]>;
+  /** Changes what a token allows. @returns the token; undefined when there is none */
+  changeToken(id: string, change: TokenChange): Promise<TokenRow | undefined>;
   revokeToken(id: string): Promise<boolean>;
   /** Bans a client id or an address. */
   ban(subject: string, reason: string): Promise<void>;
@@ -487,6 +494,9 @@ export interface TokenRow {
   /** Most clients that are connected with the token at once; undefined: any number. */
   readonly maxClients?: number | undefined;
 }
+
+/** What a token allows from now on. */
+export type TokenChange = Pick<TokenRow, "maxClients">;
 
 /** Kinds of changes of a job: tasks that can be claimed, outcomes, its state or options, provisional results or the statement. */
 export type ChangeKind = "tasks" | "outcomes" | "state" | "provisional";

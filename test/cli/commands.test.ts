@@ -342,6 +342,27 @@ describe("data, tokens and the rest", () => {
     expect((await manyhands(["invite", "--trusted"])).out).toMatch(/^http:\/\/.*\?invite=mh_n_/);
   });
 
+  it("[QUOTA-7] [TOKEN-2] changes what a customer may keep and how many clients a token lets in", async () => {
+    const make = ["token", "create", "--role", "client", "--name", "bert", "--json"];
+    const { id } = JSON.parse((await manyhands(make)).out) as { id: string };
+    expect((await manyhands(["token", "limit", id, "5"])).out).toBe(`${id} is for at most 5 clients.\n`);
+    expect((await manyhands(["token", "list"])).out).toMatch(
+      new RegExp(`^${id} +client +bert .* 5 +never`, "m"),
+    );
+    expect((await manyhands(["token", "limit", id, "any"])).out).toContain("any number of clients");
+    expect((await manyhands(["token", "limit", id, "none"])).err).toMatch(/whole number/);
+    expect((await manyhands(["quota", "bert", "--gb", "3", "--jobs", "8"])).out).toMatch(
+      /^bert \* +0 B of 3\.?0* GiB .* 0 of 8 /m,
+    );
+    // What is not given stays.
+    expect((await manyhands(["quota", "bert", "--open-tasks", "9"])).out).toMatch(
+      /3\.?0* GiB .* 0 of 8 +0 of 9/,
+    );
+    expect((await manyhands(["quota", "bert", "--as-everybody"])).out).toMatch(/^bert +0 B/m);
+    expect((await manyhands(["quota", "nobody"])).err).toMatch(/keeps nothing/);
+    expect((await manyhands(["quota", "nobody", "--jobs", "1"])).err).toMatch(/No token is called "nobody"/);
+  });
+
   it("shows the server and its clients", async () => {
     expect((await manyhands(["capacity"])).out).toMatch(
       /^all +1 +2 +\d[^]*^tasks: .* now; expected \d.*every slot busy$/m,

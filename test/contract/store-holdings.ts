@@ -281,6 +281,47 @@ export function holdingsContract(harness: StoreHarness): void {
       });
     });
 
+    describe("quotas of a customer's own", () => {
+      it("[QUOTA-7] hold from the next verb on in place of the server's, through a restart, until they are taken back", async () => {
+        await store.close();
+        await open({ bytes: 1000, jobs: 5, kernels: 5, openTasks: 3 });
+        const told: [string, boolean][] = [];
+        store.onQuota((customer, full) => told.push([customer, full]));
+        await postKernel(store);
+        await start(3);
+        await refuses("QUOTA_EXCEEDED", store.submit(id, [task(3)]));
+        await store.setQuotas("ada", { openTasks: 4 });
+        await store.submit(id, [task(3)]);
+        await refuses("QUOTA_EXCEEDED", store.submit(id, [task(4)]));
+        await store.setQuotas("bob", { jobs: 0 });
+        expect(await store.listQuotas()).toEqual([
+          ["ada", { openTasks: 4 }],
+          ["bob", { jobs: 0 }],
+        ]);
+        await store.setQuotas("ada", { bytes: 1, openTasks: 9 });
+        await expect.poll(() => told).toEqual([["ada", true]]);
+        await refuses("QUOTA_EXCEEDED", store.submit(id, [task(4)]));
+        await refuses("QUOTA_EXCEEDED", store.checkRoom("ada", 1));
+        await store.checkRoom("bob", 900);
+        if (harness.durable) {
+          await restart();
+          const late: string[] = [];
+          store.onQuota((customer) => late.push(customer));
+          await expect.poll(() => late).toEqual(["ada"]);
+          await refuses("QUOTA_EXCEEDED", store.checkRoom("ada", 1));
+        }
+        const after: [string, boolean][] = [];
+        store.onQuota((customer, full) => after.push([customer, full]));
+        await store.setQuotas("ada", { bytes: 2000, openTasks: 5 });
+        await expect.poll(() => after.at(-1)).toEqual(["ada", false]);
+        await store.submit(id, [task(4)]);
+        await store.setQuotas("ada", {});
+        await store.setQuotas("bob", {});
+        expect(await store.listQuotas()).toEqual([]);
+        await refuses("QUOTA_EXCEEDED", store.submit(id, [task(5)]));
+      });
+    });
+
     describe("kernels, tokens and bans", () => {
       it("keeps kernels", async () => {
         const source = inputOf(1);

@@ -261,6 +261,8 @@ describe("real replies fit the document", () => {
     await createJob(server, { inputs: [1] });
     await ask("GET /api/clients", "/api/clients");
     await ask("GET /api/clients", "/api/clients?sort=done&limit=5&state=connected");
+    await ask("PUT /api/quotas/{customer}", "/api/quotas/ada", { ...json({ jobs: 7 }), method: "PUT" });
+    await ask("PUT /api/quotas/{customer}", "/api/quotas/ada", { ...json({}), method: "PUT" });
     await ask("POST /api/clients", "/api/clients", json({ verb: "drain", clients: [client.id, "c_nobody"] }));
     await ask("GET /api/clients/{id}/why", `/api/clients/${client.id}/why`);
     await ask("GET /api/why", "/api/why");
@@ -274,6 +276,10 @@ describe("real replies fit the document", () => {
     const { id, token } = (await ask("POST /api/tokens", "/api/tokens", invitation)) as CreatedToken;
     expect(token).toMatch(/^mh_v_/);
     await ask("GET /api/tokens", "/api/tokens");
+    await ask("PATCH /api/tokens/{id}", `/api/tokens/${id}`, {
+      ...json({ maxClients: 3 }),
+      method: "PATCH",
+    });
     await ask("DELETE /api/tokens/{id}", `/api/tokens/${id}`);
     await ask("GET /api/status", "/api/status");
     await ask("GET /api/capacity", "/api/capacity");

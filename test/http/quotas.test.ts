@@ -34,11 +34,58 @@ describe("[QUOTA-1] GET /api/usage", () => {
       kernels: 1,
       openTasks: 1,
       quota: { bytes: 5000, jobs: 7, kernels: 10_000, openTasks: 20_000_000 },
+      ownQuota: {},
       full: false,
     };
     expect(await usage(server)).toEqual([ada]);
     expect(await usage(server, server.tokens.admin)).toEqual([ada]);
     expect(await job(server, id)).toMatchObject({ inputBytes: 4, outputBytes: 0 });
+  });
+});
+
+describe("[QUOTA-7] PUT /api/quotas/{customer}", () => {
+  test("gives a customer bounds of its own, at once, and takes them back; every change is noted", async () => {
+    const server = await startHttpServer({ openTasksPerCustomer: 2 });
+    const { admin } = server.tokens;
+    const put = (customer: string, body: unknown, token = admin) =>
+      server.request(`/api/quotas/${encodeURIComponent(customer)}`, { ...json(body), method: "PUT", token });
+    const { id } = await createJob(server);
+    const add = (count: number) =>
+      server.request(`/api/jobs/${id}/tasks`, ndjson('{"input":1}\n'.repeat(count)));
+    await add(2);
+    await refusal(await add(1), 507, "QUOTA_EXCEEDED");
+    const changed = (await (await put("ada", { openTasks: 4, jobs: 3 })).json()) as UsageInfo;
+    expect(changed).toMatchObject({
+      customer: "ada",
+      quota: { openTasks: 4, jobs: 3, kernels: 10_000 },
+      ownQuota: { openTasks: 4, jobs: 3 },
+      openTasks: 2,
+    });
+    expect((await add(2)).status).toBe(200);
+    expect((await usage(server))[0]).toEqual({ ...changed, openTasks: 4, bytes: expect.anything() });
+    // Bounds below what is kept delete nothing, and stop what would add to it.
+    expect(await (await put("ada", { bytes: 0 })).json()).toMatchObject({
+      full: true,
+      jobs: 1,
+      openTasks: 4,
+    });
+    expect(await job(server, id)).toMatchObject({ quotaFull: true });
+    expect(await (await put("ada", {})).json()).toMatchObject({ ownQuota: {}, full: false });
+    expect(await job(server, id)).toMatchObject({ quotaFull: false });
+    const audit = (await (await server.request("/api/audit", { token: admin })).json()) as {
+      action: string;
+      subject: string;
+      detail: string;
+    }[];
+    expect(audit.map(({ action, subject, detail }) => `${action} ${subject}: ${detail}`)).toEqual([
+      "PUT /api/quotas/{customer} ada: as for everybody",
+      "PUT /api/quotas/{customer} ada: bytes 0",
+      "PUT /api/quotas/{customer} ada: jobs 3, openTasks 4",
+    ]);
+    await refusal(await put("ada", { jobs: 1 }, server.tokens.customer), 403, "FORBIDDEN");
+    await refusal(await put("nobody", { jobs: 1 }), 404, "NOT_FOUND");
+    for (const wrong of [{ jobs: -1 }, { bytes: 1.5 }, { bytes: 1e300 }, { slots: 1 }, { jobs: "1" }])
+      await refusal(await put("ada", wrong), 400, "BAD_REQUEST");
   });
 });
 

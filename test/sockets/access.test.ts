@@ -61,6 +61,35 @@ describe("access", () => {
     again.socket.close();
   });
 
+  test("[TOKEN-2] a changed bound holds for who comes next, and lets those who are there stay", async () => {
+    const server = await startTestServer({ volunteers: "invite" });
+    const { id, token } = await server.api("POST", "/api/tokens", { role: "volunteer", name: "room" });
+    const limit = (maxClients: number | null) =>
+      server.api("PATCH", `/api/tokens/${String(id)}`, { maxClients });
+    const joins = async (): Promise<unknown> => {
+      const late = await new RawClient(server.url).opened();
+      late.hello({ token });
+      return Promise.race([late.next("welcome"), late.next("refuse")]);
+    };
+    const first = await new RawClient(server.url).join({ token });
+    const second = await new RawClient(server.url).join({ token });
+    expect(await limit(1)).toMatchObject({ id, name: "room", maxClients: 1 });
+    expect(await joins()).toMatchObject({ type: "refuse", code: "TOO_MANY" });
+    await limit(3);
+    expect(await joins()).toMatchObject({ type: "welcome" });
+    expect(await joins()).toMatchObject({ type: "refuse", code: "TOO_MANY" });
+    expect(await limit(null)).not.toHaveProperty("maxClients");
+    expect(await joins()).toMatchObject({ type: "welcome" });
+    expect([first.socket.readyState, second.socket.readyState]).toEqual([1, 1]);
+    expect(await server.api("PATCH", "/api/tokens/t_none", { maxClients: 1 })).toMatchObject({
+      code: "NOT_FOUND",
+    });
+    for (const wrong of [{ maxClients: 0 }, {}, { maxClients: 1, role: "admin" }])
+      expect(await server.api("PATCH", `/api/tokens/${String(id)}`, wrong)).toMatchObject({
+        code: "BAD_REQUEST",
+      });
+  });
+
   test("revoking a token ends the connections that came with it", async () => {
     const server = await startTestServer({ volunteers: "off" });
     const { token, id } = await server.api("POST", "/api/tokens", { role: "client", name: "node" });

@@ -322,6 +322,21 @@ describe.runIf(hasPostgres)(`several servers on PostgreSQL${whyNoPostgres}`, () 
     expect((await c.usage("ada")).openTasks).toBe(12);
   });
 
+  it("[SHARED-1] [QUOTA-7] a customer's own quota that one server sets holds at the other at once, and is heard there", async () => {
+    const quotas = { bytes: all, jobs: 9, kernels: 9, openTasks: 12 };
+    // The next renewal, by which a server would find the change, is long after this test.
+    const slow = { quotas, timeToLiveMs: 600_000 };
+    const [c, d] = [await open(slow), await open(slow)];
+    const told: [string, boolean][] = [];
+    d.onQuota((customer, full) => told.push([customer, full]));
+    await c.setQuotas("ada", { openTasks: 10, bytes: 1 });
+    await eventually(() => expect(told).toEqual([["ada", true]]));
+    await refuses("QUOTA_EXCEEDED", d.submit(id, tasks(10, 11)));
+    await c.setQuotas("ada", {});
+    await eventually(() => expect(told.at(-1)).toEqual(["ada", false]));
+    await d.submit(id, tasks(10, 12));
+  });
+
   it("[SHARED-5] another server goes on with what a server left half-way when it died", async () => {
     await a.createJob(newJob({ id: jobId(2), inputsFrom: id }));
     // A deletion of which only the first commit was made, and an outcome that was not passed on.

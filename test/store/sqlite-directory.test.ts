@@ -85,7 +85,7 @@ describe("[DUR-4] a data directory that cannot be used is refused in plain words
     database.exec("PRAGMA user_version = 999");
     database.close();
     const before = await readFile(path());
-    expect(await refusal()).toMatch(/schema version 999.*newer Manyhands.*up to 10/);
+    expect(await refusal()).toMatch(/schema version 999.*newer Manyhands.*up to 11/);
     expect((await readFile(path())).equals(before)).toBe(true);
   });
 

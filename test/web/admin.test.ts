@@ -429,15 +429,60 @@ describe("a job's page", () => {
     await click(page, "Make it");
     await untilText(page, /open day: shown this once[\s\S]*\?invite=mh_v_/);
     await page.waitForSelector(".secret svg.qr");
-    await untilText(page, /open day[\s\S]*at most 7[\s\S]*What administrators did[\s\S]*make token/);
+    await untilText(page, /open day[\s\S]*What administrators did[\s\S]*make token/);
     const tokens = (await server.api("GET", "/api/tokens")) as unknown as {
       name: string;
       maxClients?: number;
     }[];
     expect(tokens).toContainEqual(expect.objectContaining({ name: "open day", maxClients: 7 }));
+    const limitOf = async (): Promise<number | undefined> => {
+      const all = (await server.api("GET", "/api/tokens")) as unknown as typeof tokens;
+      return all.find(({ name }) => name === "open day")?.maxClients;
+    };
+    const limit = "input[aria-label='Most clients at once with open day']";
+    expect(await page.$eval(limit, (input) => (input as { value: string }).value)).toBe("7");
+    for (const [typed, expected] of [
+      ["12", 12],
+      ["", undefined],
+    ] as const) {
+      await page.locator(limit).click();
+      await page.$eval(limit, (input) => (input as { select(): void }).select());
+      await page.keyboard.press("Delete");
+      await page.keyboard.type(`${typed}\n`);
+      await until(async () => (await limitOf()) === expected);
+    }
     await click(page, "Revoke");
     await click(page, "Revoke the token");
     await untilText(page, /revoke token/);
+  });
+
+  it("[QUOTA-7] gives a customer a quota of its own, and takes it back", async () => {
+    const server = await startTestServer({ customerQuotaBytes: 5 * 1024 ** 3 });
+    await server.api("POST", "/api/tokens", { role: "customer", name: "carol" });
+    const page = await openAdmin(server, "localhost");
+    await signIn(page, server.token);
+    await untilText(page, /No jobs yet/);
+    const quota = async (): Promise<unknown> =>
+      ((await server.api("GET", "/api/usage")) as unknown as { ownQuota: unknown }[])[0]?.ownQuota;
+    await page.goto(`http://localhost:${server.port}/admin#/access`);
+    await click(page, "Quota");
+    await page.waitForSelector("input[name=bytes]");
+    await page.type("input[name=bytes]", "1.5");
+    await page.type("input[name=openTasks]", "70");
+    await click(page, "Set quota");
+    await until(async () => (await quota()) !== undefined);
+    expect(await quota()).toEqual({ bytes: 1.5 * 1024 ** 3, openTasks: 70 });
+    await page.goto(`http://localhost:${server.port}/admin#/`);
+    await untilText(page, /carol\s+with a quota of its own[\s\S]*of 1\.50? GiB[\s\S]*of 70/);
+    await click(page, "Quota");
+    await page.waitForSelector("input[name=openTasks]");
+    expect(await page.$eval("input[name=openTasks]", (input) => (input as { value: string }).value)).toBe(
+      "70",
+    );
+    for (const bound of ["bytes", "openTasks"])
+      await page.$eval(`input[name=${bound}]`, (input) => ((input as { value: string }).value = ""));
+    await click(page, "Set quota");
+    await until(async () => (await quota()) === undefined);
   });
 });
 

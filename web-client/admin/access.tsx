@@ -3,16 +3,18 @@ import type { JSX } from "preact";
 import type { AuditEntry } from "../../shared/wire/rest/audit.ts";
 import type { BanInfo } from "../../shared/wire/rest/clients.ts";
 import type { CreatedToken, TokenInfo } from "../../shared/wire/rest/tokens.ts";
-import { formatCount, formatDate } from "../ui/format.ts";
+import { formatDate } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
 import { CopyButton } from "./copy-button.tsx";
 import { QrCode } from "../ui/qr-code.tsx";
+import { QuotaButton } from "./quota.tsx";
 import { useReading } from "./reading.ts";
 import { Sentence } from "./sentence.tsx";
 import { act } from "./state.ts";
 import { texts } from "./texts/current.ts";
 import type { Texts } from "./texts/en/texts.ts";
+import { TokenLimit } from "./token-limit.tsx";
 
 const everyMs = 5_000;
 
@@ -70,31 +72,39 @@ function Tokens(): JSX.Element {
           </tr>
         </thead>
         <tbody>
-          {tokens.toReversed().map(({ id, role, name, expiresAt, lastUsedAt, maxClients }) => (
-            <tr key={id}>
-              <th scope="row" data-label={text.label} class="long-name">
-                <span class="strong">{shownName(name)}</span>
-                <span class="muted sub">
-                  <code>{id}</code>
-                </span>
-              </th>
-              <td data-label={text.for}>{text.shortRoles[role]}</td>
-              <td data-label={text.expires}>{expiresAt === null ? text.never : formatDate(expiresAt)}</td>
-              <td data-label={text.clients} class="number">
-                {maxClients === undefined ? text.any : text.atMost(formatCount(maxClients))}
-              </td>
-              <td data-label={text.lastUsed}>{lastUsedAt === null ? text.never : formatDate(lastUsedAt)}</td>
-              <td class="actions">
-                <DangerButton
-                  label={text.revoke}
-                  title={text.revokeTitle(shownName(name))}
-                  text={text.revokeText}
-                  verb={text.revokeVerb}
-                  yes={() => void revoke(id)}
-                />
-              </td>
-            </tr>
-          ))}
+          {tokens.toReversed().map((token) => {
+            const { id, role, name, expiresAt, lastUsedAt } = token;
+            return (
+              <tr key={id}>
+                <th scope="row" data-label={text.label} class="long-name">
+                  <span class="strong">{shownName(name)}</span>
+                  <span class="muted sub">
+                    <code>{id}</code>
+                  </span>
+                </th>
+                <td data-label={text.for}>{text.shortRoles[role]}</td>
+                <td data-label={text.expires}>{expiresAt === null ? text.never : formatDate(expiresAt)}</td>
+                <td data-label={text.clients} class="number">
+                  <TokenLimit token={token} onChange={again} />
+                </td>
+                <td data-label={text.lastUsed}>
+                  {lastUsedAt === null ? text.never : formatDate(lastUsedAt)}
+                </td>
+                <td class="actions">
+                  <div class="action-list">
+                    {role === "customer" && <QuotaButton customer={name} />}
+                    <DangerButton
+                      label={text.revoke}
+                      title={text.revokeTitle(shownName(name))}
+                      text={text.revokeText}
+                      verb={text.revokeVerb}
+                      yes={() => void revoke(id)}
+                    />
+                  </div>
+                </td>
+              </tr>
+            );
+          })}
         </tbody>
       </table>
     </section>

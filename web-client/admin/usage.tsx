@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import type { UsageInfo } from "../../shared/wire/rest/usage.ts";
 import { formatBytes, formatCount } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
+import { QuotaButton } from "./quota.tsx";
 import { texts } from "./texts/current.ts";
 
 /** Stored bytes and jobs of each customer, beside its quota. */
@@ -35,6 +36,9 @@ export function Usage({ usage }: { usage: readonly UsageInfo[] }): JSX.Element |
             <th scope="col" class="number">
               {text.openTasks}
             </th>
+            <th scope="col">
+              <span class="visually-hidden">{texts.frame.actions}</span>
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -48,12 +52,13 @@ export function Usage({ usage }: { usage: readonly UsageInfo[] }): JSX.Element |
 }
 
 function UsageRow({ usage }: { usage: UsageInfo }): JSX.Element {
-  const { customer, bytes, jobs, kernels, openTasks, quota, full } = usage;
+  const { customer, bytes, jobs, kernels, openTasks, quota, ownQuota, full } = usage;
   const text = texts.overview.usage;
   return (
     <tr>
       <th scope="row" data-label={text.customer}>
         <span class="strong">{shownName(customer)}</span>
+        {Object.keys(ownQuota).length > 0 && <span class="muted sub">{text.ownQuota}</span>}
         {full && <span class="bad sub">{text.full}</span>}
       </th>
       <td data-label={text.stored} class="number">
@@ -76,6 +81,11 @@ function UsageRow({ usage }: { usage: UsageInfo }): JSX.Element {
       <td data-label={text.openTasks} class="number">
         {formatCount(openTasks)}
         <span class="muted sub">{text.of(formatCount(quota.openTasks))}</span>
+      </td>
+      <td class="actions">
+        <div class="action-list">
+          <QuotaButton customer={customer} />
+        </div>
       </td>
     </tr>
   );

@@ -35,6 +35,13 @@ export const accessOperations = {
     body: either("CreateToken"),
     replies: { 201: { description: "Made.", content: either("CreatedToken") } },
   },
+  "PATCH /api/tokens/{id}": {
+    id: "changeToken",
+    summary: "Change how many clients may be connected with a token at once",
+    description: "Clients that are connected stay; those that come later find the new bound.",
+    body: either("ChangeToken"),
+    replies: ok("Token"),
+  },
   "DELETE /api/tokens/{id}": { id: "revokeToken", summary: "Revoke a token", replies: done },
   "POST /api/sign-in": {
     id: "signIn",

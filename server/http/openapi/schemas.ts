@@ -21,9 +21,14 @@ import { followedProvisionalSchema, resultLineSchema } from "../../../shared/wir
 import { snapshotSchema, statusSchema } from "../../../shared/wire/rest/status.ts";
 import { submittedSchema, taskItemSchema, taskLineSchema } from "../../../shared/wire/rest/submission.ts";
 import { jobCostSchema, taskInfoSchema } from "../../../shared/wire/rest/tasks.ts";
-import { createdTokenSchema, createTokenSchema, tokenInfoSchema } from "../../../shared/wire/rest/tokens.ts";
+import {
+  changeTokenSchema,
+  createdTokenSchema,
+  createTokenSchema,
+  tokenInfoSchema,
+} from "../../../shared/wire/rest/tokens.ts";
 import { backupProgressSchema, backupSchema, scrubProgressSchema } from "../../../shared/wire/rest/upkeep.ts";
-import { usageSchema } from "../../../shared/wire/rest/usage.ts";
+import { quotasSchema, usageSchema } from "../../../shared/wire/rest/usage.ts";
 import { setVerifySchema } from "../../../shared/wire/rest/verification.ts";
 import { attemptsSchema } from "../../../shared/wire/attempts.ts";
 import { commandKernelSchema } from "../../../shared/wire/command-kernel.ts";
@@ -109,6 +114,8 @@ export const taken = {
   Ban: banSchema,
   ClientAction: clientActionSchema,
   CreateToken: createTokenSchema,
+  ChangeToken: changeTokenSchema,
+  Quotas: quotasSchema,
   SignIn: signInSchema,
 } as const;
 

@@ -1,5 +1,5 @@
 import type { RouteName } from "../../access/rules.ts";
-import { ok, serversQuery, type Operation } from "./operation.ts";
+import { either, ok, serversQuery, type Operation } from "./operation.ts";
 
 export const statusOperations = {
   "GET /api/public-status": {
@@ -13,6 +13,14 @@ export const statusOperations = {
     id: "getPublicPage",
     summary: "The same as a page",
     replies: { 200: { description: "HTML.", content: { "text/html": "text" } } },
+  },
+  "PUT /api/quotas/{customer}": {
+    id: "setQuotas",
+    summary: "Give a customer quotas of its own",
+    description:
+      "They hold from the reply on, at all servers, in place of those that the server has for everybody; what is absent is as for everybody, and `{}` takes all of them back. Nothing that is kept is deleted: a customer that keeps more may add nothing, and of a full one (`bytes`) no task is handed out. NOT_FOUND when no token has that name and nothing is kept under it.",
+    body: either("Quotas"),
+    replies: ok("Usage"),
   },
   "GET /api/usage": {
     id: "getUsage",

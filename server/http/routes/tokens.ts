@@ -1,12 +1,12 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
-import { createTokenSchema, type CreatedToken } from "../../../shared/wire/rest/tokens.ts";
+import { changeTokenSchema, createTokenSchema, type CreatedToken } from "../../../shared/wire/rest/tokens.ts";
 import { parseBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { urlForOthers } from "../../reachable-urls.ts";
 import { parameter, reply } from "../reply.ts";
 
-type Names = "GET /api/tokens" | "POST /api/tokens" | "DELETE /api/tokens/{id}";
+type Names = "GET /api/tokens" | "POST /api/tokens" | "PATCH /api/tokens/{id}" | "DELETE /api/tokens/{id}";
 
 /** Tokens: made (the secret is shown only then), listed, revoked. */
 export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Names> {
@@ -29,15 +29,26 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
       call.res.set("Cache-Control", "no-store");
       reply(call, created, 201);
     },
+    "PATCH /api/tokens/{id}": async (call) => {
+      const id = parameter(call, "id");
+      const { maxClients } = await parseBody(call.req, call.res, changeTokenSchema);
+      const token = await access.change(id, { maxClients: maxClients ?? undefined });
+      if (!token) throw noToken(id);
+      await call.note(`${token.role} “${token.name}”: ${maxClients ?? "any number of"} clients`);
+      reply(call, token);
+    },
     "DELETE /api/tokens/{id}": async (call) => {
       const id = parameter(call, "id");
       const token = (await access.list()).find((each) => each.id === id);
-      if (!(await access.revoke(id)))
-        throw new PlatformError("NOT_FOUND", `There is no token ${id}.`, undefined, hints.token);
+      if (!(await access.revoke(id))) throw noToken(id);
       if (token) await call.note(`${token.role} “${token.name}”`);
       call.res.status(204).end();
     },
   };
+}
+
+function noToken(id: string): PlatformError {
+  return new PlatformError("NOT_FOUND", `There is no token ${id}.`, undefined, hints.token);
 }
 
 /** The link whose browsers compute with this token: as volunteers, or as trusted clients with a client token. */

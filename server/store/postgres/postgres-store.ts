@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
-import type { Quotas } from "../quotas.ts";
+import type { OwnQuotas, Quotas } from "../quotas.ts";
 import type { News, ServerRow, SharedStore, SignInRow } from "../shared-store.ts";
 import type { Damage } from "../sql/checksum.ts";
 import type { Query } from "../sql/database.ts";
@@ -11,7 +11,7 @@ import { ProvisionalPacks } from "../sql/provisional-packs.ts";
 import { SqlStore, type Verb } from "../sql/sql-store.ts";
 import { TaskPacks } from "../sql/task-packs.ts";
 import type { Transaction } from "../sql/transaction.ts";
-import type { TokenRow } from "../store.ts";
+import type { TokenChange, TokenRow } from "../store.ts";
 import { Commits } from "./commits.ts";
 import type { Target } from "./connection.ts";
 import { PostgresDatabase } from "./database.ts";
@@ -22,6 +22,7 @@ import { SharedClaims } from "./shared-claims.ts";
 import { ReadJobs, SharedJobs } from "./shared-jobs.ts";
 import { SharedUsage } from "./usage.ts";
 import * as bans from "../sql/verbs/bans.ts";
+import * as quotas from "../sql/verbs/quotas.ts";
 import * as tokens from "../sql/verbs/tokens.ts";
 
 export interface PostgresStoreParts extends ServerName {
@@ -47,7 +48,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
   #epoch = 0;
   #effects: (() => void)[] = [];
   /** Changes of this transaction beside jobs. */
-  readonly #kinds = new Set<"tokens" | "bans">();
+  readonly #kinds = new Set<News["kinds"][number]>();
   #news: (news: News) => void = () => {};
   #fenced: () => void = () => {};
   readonly #outdated = Promise.withResolvers<PlatformError>();
@@ -61,7 +62,10 @@ export class PostgresStore extends SqlStore implements SharedStore {
     this.#options = options;
     this.#readers = new Readers(target);
     this.#servers = new Servers(target, options, {
-      news: (news) => this.#news(news),
+      news: (news) => {
+        if (news.kinds.includes("quotas")) this.#readUsage();
+        this.#news(news);
+      },
       fenced: () => this.#fenced(),
       outdated: (reason) => this.#outdated.resolve(reason),
       inherited: () => this.#inherit(),
@@ -200,6 +204,14 @@ export class PostgresStore extends SqlStore implements SharedStore {
     return this.#changing("tokens", (transaction) => tokens.revokeToken(transaction, id));
   }
 
+  override changeToken(id: string, change: TokenChange) {
+    return this.#changing("tokens", (transaction) => tokens.changeToken(transaction, id, change));
+  }
+
+  override setQuotas(customer: string, own: OwnQuotas) {
+    return this.#changing("quotas", (transaction) => quotas.setQuotas(transaction, customer, own));
+  }
+
   override ban(subject: string, reason: string) {
     return this.#changing("bans", (transaction) => bans.ban(transaction, subject, reason));
   }
@@ -248,7 +260,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
     return this.#commits.write(() => verb(this.parts), { job, lasting: false });
   }
 
-  #changing<T>(kind: "tokens" | "bans", verb: Verb<T>): Promise<T> {
+  #changing<T>(kind: News["kinds"][number], verb: Verb<T>): Promise<T> {
     return this.write((transaction) => {
       this.#kinds.add(kind);
       return verb(transaction);

@@ -227,6 +227,11 @@ const migrations: readonly string[] = [
     PRIMARY KEY (minute, server)
   );
   `,
+  `
+  -- Bounds of a customer's own; NULL: the server's.
+  CREATE TABLE quotas (customer TEXT PRIMARY KEY, bytes BIGINT, jobs BIGINT, kernels BIGINT, openTasks BIGINT);
+  INSERT INTO changes VALUES ('quotas', 0);
+  `,
 ];
 
 /** The schema version this build writes. */

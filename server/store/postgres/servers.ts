@@ -305,7 +305,7 @@ export class Servers implements Liveness {
 
   /** Finds changes whose notifications were lost or too long. */
   async #pollJobs(tell: boolean): Promise<void> {
-    const counts = await this.#connected().query<{ kind: "tokens" | "bans"; count: number }>(
+    const counts = await this.#connected().query<{ kind: News["kinds"][number]; count: number }>(
       "SELECT kind, count FROM changes",
     );
     const rows = await this.#connected().query<{ id: JobId; version: number }>(

@@ -1,6 +1,7 @@
 import type { Quotas, Usage } from "../quotas.ts";
 import type { Step } from "../sql/database.ts";
 import { UsageLedger } from "../sql/usage-ledger.ts";
+import { ownOf, readQuotas } from "../sql/verbs/quotas.ts";
 import type { PostgresDatabase } from "./database.ts";
 
 const columns = [
@@ -14,6 +15,13 @@ const columns = [
 ] as const;
 
 const selectUsage = `SELECT customer, ${columns.join(", ")} FROM usage`;
+
+/** Usage and own bounds of one customer, in a row even of one that keeps nothing. */
+const selectOne = `SELECT ${columns.map((column) => `coalesce(usage.${column}, 0) AS ${column}`).join(", ")},
+    quotas.bytes AS ownBytes, quotas.jobs AS ownJobs, quotas.kernels AS ownKernels, quotas.openTasks AS ownTasks
+  FROM (SELECT ?::text AS customer) AS asked LEFT JOIN usage USING (customer) LEFT JOIN quotas USING (customer)`;
+
+type One = Usage & { readonly [Own in "ownBytes" | "ownJobs" | "ownKernels" | "ownTasks"]: number | null };
 
 type Row = Usage & { readonly customer: string };
 
@@ -43,8 +51,9 @@ export class SharedUsage extends UsageLedger {
       .filter(([, usage]) => Object.values(usage).some((count) => count !== 0));
   }
 
-  /** Reads the usage of all customers, for the listener to hear who is full. */
+  /** Reads the bounds and the usage of all customers, for the listener to hear who is full. */
   *readFull(): Step<void> {
+    this.boundAll(new Map(yield* readQuotas(this.#db)));
     for (const { customer, ...usage } of yield* this.#db.all<Row>(selectUsage)) this.set(customer, usage);
   }
 
@@ -77,11 +86,10 @@ export class SharedUsage extends UsageLedger {
 
   protected override *refresh(customer: string): Step<void> {
     if (this.#fresh.has(customer)) return;
-    const found = yield* this.#db.get<Row>(`${selectUsage} WHERE customer = ?`, customer);
-    const { customer: _, ...usage } = found ?? { customer, ...nothingUsed };
+    const found = yield* this.#db.get<One>(selectOne, customer);
+    const { ownBytes, ownJobs, ownKernels, ownTasks, ...usage } = found!;
+    this.bound(customer, ownOf({ bytes: ownBytes, jobs: ownJobs, kernels: ownKernels, openTasks: ownTasks }));
     this.set(customer, usage);
     this.#fresh.add(customer);
   }
 }
-
-const nothingUsed = Object.fromEntries(columns.map((column) => [column, 0])) as unknown as Usage;

@@ -4,6 +4,7 @@ import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
 import type { TaskFailure } from "../../../shared/wire/rest/failures.ts";
 import type { JobSort } from "../../../shared/wire/rest/job-list.ts";
 import type { Compare, Verify } from "../../../shared/wire/rest/verification.ts";
+import type { OwnQuotas } from "../quotas.ts";
 import type {
   BlobOwner,
   CheckpointAuthor,
@@ -23,6 +24,7 @@ import type {
   Sample,
   Standing,
   Store,
+  TokenChange,
   TokenRow,
   WindowName,
 } from "../store.ts";
@@ -55,6 +57,7 @@ import * as kernels from "./verbs/kernels.ts";
 import { jobTotals, listJobs, pageOfJobs } from "./verbs/list-jobs.ts";
 import { listWindows, provisionalOutput, provisionalResults } from "./verbs/provisional-results.ts";
 import { readTasks } from "./verbs/read-tasks.ts";
+import * as quotas from "./verbs/quotas.ts";
 import { recordAttempts } from "./verbs/record-attempts.ts";
 import { newestFailure, requeueStride } from "./verbs/requeue-failed.ts";
 import { results } from "./verbs/results.ts";
@@ -385,6 +388,14 @@ export abstract class SqlStore implements Store {
     return this.parts.usage.quotas;
   }
 
+  setQuotas(customer: string, own: OwnQuotas) {
+    return this.write((transaction) => quotas.setQuotas(transaction, customer, own));
+  }
+
+  listQuotas() {
+    return this.read(({ db }) => quotas.readQuotas(db));
+  }
+
   usage(customer: string) {
     return this.read(({ usage }) => usage.read(customer));
   }
@@ -412,6 +423,10 @@ export abstract class SqlStore implements Store {
       // Recording the use may fail, because a full disk must not refuse sign-ins.
       this.write((transaction) => tokens.recordTokenUse(transaction, token.id)).catch(() => {});
     return token;
+  }
+
+  changeToken(id: string, change: TokenChange) {
+    return this.write((transaction) => tokens.changeToken(transaction, id, change));
   }
 
   listTokens() {

@@ -1,25 +1,15 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import { hasEnded } from "../../../shared/wire/rest/job-state.ts";
-import { usedBytes, type Quotas, type Usage } from "../quotas.ts";
+import { nothing, usedBytes, type OwnQuotas, type Quotas, type Usage } from "../quotas.ts";
 import type { JobRow } from "../store.ts";
 import type { Database, Step } from "./database.ts";
 
 type Counts = { -readonly [Count in keyof Usage]: Usage[Count] };
 type Change = Partial<Usage>;
 
-const nothing: Usage = {
-  inputBytes: 0,
-  outputBytes: 0,
-  blobBytes: 0,
-  kernelBytes: 0,
-  jobs: 0,
-  kernels: 0,
-  openTasks: 0,
-};
-
 /** The remedy for each bound. */
 const remedies: Record<keyof Quotas, string> = {
-  bytes: "Delete jobs, blobs or kernels (`manyhands delete`), or have --customer-quota raised.",
+  bytes: "Delete jobs, blobs or kernels (`manyhands delete`), or have the quota raised (`manyhands quota`).",
   jobs: "Delete jobs: `manyhands delete`.",
   kernels: "Delete kernels that no job uses: `manyhands kernels --delete`.",
   openTasks: "Wait until tasks have ended, or cancel jobs: `manyhands cancel`.",
@@ -37,7 +27,9 @@ const nouns: Record<keyof Quotas, string> = {
  * verbs of a transaction see its changes, and a rollback undoes them.
  */
 export class UsageLedger {
+  /** Bounds of customers that have none of their own. */
   readonly quotas: Quotas;
+  readonly #own: Map<string, OwnQuotas>;
   readonly #customers = new Map<string, Counts>();
   /** Changes of this transaction. */
   protected pending: [customer: string, change: Change][] = [];
@@ -45,14 +37,37 @@ export class UsageLedger {
   readonly #full = new Set<string>();
   #listener: (customer: string, full: boolean) => void = () => {};
 
-  constructor(quotas: Quotas, customers: ReadonlyMap<string, Usage> = new Map()) {
+  constructor(
+    quotas: Quotas,
+    customers: ReadonlyMap<string, Usage> = new Map(),
+    own: Iterable<readonly [customer: string, own: OwnQuotas]> = [],
+  ) {
     this.quotas = quotas;
+    this.#own = new Map(own);
     for (const [customer, usage] of customers) this.#customers.set(customer, { ...usage });
-    for (const customer of this.#customers.keys()) this.#noteFull(customer);
+    for (const customer of [...this.#customers.keys(), ...this.#own.keys()]) this.#noteFull(customer);
   }
 
   of(customer: string): Usage {
     return this.#customers.get(customer) ?? nothing;
+  }
+
+  /** The bounds that hold for a customer. */
+  boundsOf(customer: string): Quotas {
+    return { ...this.quotas, ...this.#own.get(customer) };
+  }
+
+  /** Gives a customer bounds of its own; without any, those of the server. */
+  bound(customer: string, own: OwnQuotas): void {
+    if (Object.keys(own).length > 0) this.#own.set(customer, own);
+    else this.#own.delete(customer);
+    if (this.#noteFull(customer)) this.#listener(customer, this.#full.has(customer));
+  }
+
+  /** Replaces the own bounds of all customers. */
+  protected boundAll(own: ReadonlyMap<string, OwnQuotas>): void {
+    for (const customer of this.#own.keys()) if (!own.has(customer)) this.bound(customer, {});
+    for (const [customer, bounds] of own) this.bound(customer, bounds);
   }
 
   /* oxlint-disable eslint/require-yield -- Counts in memory need no query; those of a ledger that several servers share do. */
@@ -104,12 +119,13 @@ export class UsageLedger {
     yield* this.refresh(customer);
     const usage = this.of(customer);
     const used: Record<keyof Quotas, number> = { ...usage, bytes: usedBytes(usage) };
+    const bounds = this.boundsOf(customer);
     for (const bound of Object.keys(growth) as (keyof Quotas)[]) {
       const more = growth[bound] ?? 0;
-      if (more <= 0 || used[bound] + more <= this.quotas[bound]) continue;
+      if (more <= 0 || used[bound] + more <= bounds[bound]) continue;
       throw new PlatformError(
         "QUOTA_EXCEEDED",
-        `Customer "${customer}" keeps ${used[bound]} ${nouns[bound]} and asks for ${more} more; at most ${this.quotas[bound]} are allowed.`,
+        `Customer "${customer}" keeps ${used[bound]} ${nouns[bound]} and asks for ${more} more; at most ${bounds[bound]} are allowed.`,
         undefined,
         remedies[bound],
       );
@@ -120,10 +136,8 @@ export class UsageLedger {
   *room(customer: string): Step<Pick<Quotas, "bytes" | "openTasks">> {
     yield* this.refresh(customer);
     const usage = this.of(customer);
-    return {
-      bytes: this.quotas.bytes - usedBytes(usage),
-      openTasks: this.quotas.openTasks - usage.openTasks,
-    };
+    const bounds = this.boundsOf(customer);
+    return { bytes: bounds.bytes - usedBytes(usage), openTasks: bounds.openTasks - usage.openTasks };
   }
 
   /** Calls back with every customer whose bytes are full, at once and whenever that changes for a customer. */
@@ -156,7 +170,7 @@ export class UsageLedger {
 
   /** Updates whether the customer's bytes are full. @returns whether that changed */
   #noteFull(customer: string): boolean {
-    const full = usedBytes(this.of(customer)) >= this.quotas.bytes;
+    const full = usedBytes(this.of(customer)) >= this.boundsOf(customer).bytes;
     if (full === this.#full.has(customer)) return false;
     if (full) this.#full.add(customer);
     else this.#full.delete(customer);

@@ -331,6 +331,16 @@ const migrations: readonly Migration[] = [
     PRIMARY KEY (minute, server)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Bounds of a customer's own; NULL: the server's.
+  CREATE TABLE quotas (
+    customer  TEXT PRIMARY KEY,
+    bytes     INTEGER,
+    jobs      INTEGER,
+    kernels   INTEGER,
+    openTasks INTEGER
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Adds columns for checksums to packs, unless the packs were made from rows in this start: those have them. */

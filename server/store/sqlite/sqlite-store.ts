@@ -10,6 +10,7 @@ import { ProvisionalPacks } from "../sql/provisional-packs.ts";
 import { SqlStore, type Verb } from "../sql/sql-store.ts";
 import { TaskPacks } from "../sql/task-packs.ts";
 import type { Transaction } from "../sql/transaction.ts";
+import { readQuotas } from "../sql/verbs/quotas.ts";
 import { countUsage, UsageLedger } from "../sql/usage-ledger.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { LocalClaims } from "./claims.ts";
@@ -50,7 +51,7 @@ export class SqliteStore extends SqlStore implements EmbeddedStore {
     const afterCommit = (effect: () => void) => effects.push(effect);
     const { clock, markEvery, quotas, onDamage = () => {} } = options;
     const tasks = new TaskPacks(db);
-    const usage = new UsageLedger(quotas, finish(countUsage(db)));
+    const usage = new UsageLedger(quotas, finish(countUsage(db)), finish(readQuotas(db)));
     const ended = new EndedSets(db, markEvery);
     const provisional = new ProvisionalPacks(db, ended, onDamage);
     const parts: Transaction = {

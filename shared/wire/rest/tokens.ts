@@ -13,6 +13,11 @@ export const createTokenSchema = v.strictObject({
   /** Most clients that are connected with the token at once, at each server; for clients and volunteers. */
   maxClients: v.optional(integer(1, 100_000)),
 });
+/** The body of `PATCH /api/tokens/{id}`. */
+export const changeTokenSchema = v.strictObject({
+  /** As in {@link createTokenSchema}; null: any number. Clients that are connected stay. */
+  maxClients: v.nullable(integer(1, 100_000)),
+});
 export const tokenInfoSchema = v.object({
   id: v.string(),
   role: v.picklist(roles),

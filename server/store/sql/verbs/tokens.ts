@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { Sha256 } from "../../../../shared/ids.ts";
-import type { TokenRow } from "../../store.ts";
+import type { TokenChange, TokenRow } from "../../store.ts";
 import type { Transaction } from "../transaction.ts";
 import type { Step } from "../database.ts";
 
@@ -43,6 +43,16 @@ export function* recordTokenUse({ db, clock }: Transaction, id: string): Step<vo
 
 export function* listTokens({ db }: Transaction): Step<TokenRow[]> {
   return (yield* db.all<TokenColumns>("SELECT * FROM tokens ORDER BY createdAt, id")).map(rowOf);
+}
+
+export function* changeToken(
+  { db }: Transaction,
+  id: string,
+  { maxClients }: TokenChange,
+): Step<TokenRow | undefined> {
+  yield* db.run("UPDATE tokens SET maxClients = ? WHERE id = ?", maxClients ?? null, id);
+  const found = yield* db.get<TokenColumns>("SELECT * FROM tokens WHERE id = ?", id);
+  return found && rowOf(found);
 }
 
 export function* revokeToken({ db }: Transaction, id: string): Step<boolean> {

@@ -86,6 +86,7 @@ export const overview: Texts["overview"] = {
     jobs: "Aufträge",
     openTasks: "Offene Aufgaben",
     full: "Kontingent voll: Es wird keine Aufgabe ausgegeben",
+    ownQuota: "mit eigenem Kontingent",
     of: (quota) => `von ${quota}`,
     jobsOf: (quota, kernels) => `von ${quota}, ${kernels}`,
   },

@@ -85,6 +85,7 @@ export const overview = {
     jobs: "Jobs",
     openTasks: "Open tasks",
     full: "quota full: no task is handed out",
+    ownQuota: "with a quota of its own",
     of: (quota: string) => `of ${quota}`,
     jobsOf: (quota: string, kernels: string) => `of ${quota}, ${kernels}`,
   },
