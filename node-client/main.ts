@@ -144,7 +144,7 @@ export function clientCommand({ resolveToken }: ClientCommandOptions = {}): Comm
     .addHelpText(
       "after",
       "\nSIGTERM and Ctrl-C finish or hand back what runs within ten seconds; a second one ends at once.\n" +
-        "Exit status: 0 ended as asked, 2 the server refuses this client, 3 no server, or it is gone.",
+        "Exit status: 0 ended as asked, 2 the server refuses this client, 3 no server, or it is gone, 75 start it again (in the server's version).",
     )
     .action(async (flags: Flags) => {
       process.exitCode = await runClient({ ...limitsOf(flags), ...(await serverOf(flags, resolveToken)) });

@@ -66,13 +66,14 @@ const summaryEveryMs = 60_000;
  */
 const sameSignalMs = 2_000;
 
-const exitCodes = { done: 0, refused: 2, gone: 3, impatient: 130 } as const;
+/** `again` is EX_TEMPFAIL of sysexits.h: whoever started the client starts it again. */
+const exitCodes = { done: 0, refused: 2, gone: 3, again: 75, impatient: 130 } as const;
 
 /**
  * Runs a client until it is told to end (SIGTERM, SIGINT) or the server refuses it for good.
  *
- * @returns exit code: 0 ended as asked, 2 refused (the reason is logged), 3 the server is gone, 130 ended at once by a second
- * signal
+ * @returns exit code: 0 ended as asked, 2 refused (the reason is logged), 3 the server is gone, 75 an administrator asks to start it
+ * again in a newer version, 130 ended at once by a second signal
  * @throws PlatformError BAD_ARGUMENT for an invalid address of the server, BAD_OPTION; Error when the cache directory is
  * unusable
  */
@@ -111,6 +112,10 @@ export async function runClient(options: RunClientOptions): Promise<number> {
     onStatus: (status) => {
       report.status(status);
       presence.statusChanged(status);
+    },
+    onEvent: (event) => {
+      if (event.type === "messageReceived" && event.message.type === "heartbeat" && event.message.reload)
+        ending.beginAnew();
     },
   });
   const { cpuPercent = 100 } = options;
@@ -209,19 +214,24 @@ function endWhenAsked(
   client: Client,
   log: ClientPorts["log"],
   { signal, drainMs = defaultDrainMs }: RunClientOptions,
-): { done: Promise<number>; drain(why: string): void; forget(): void } {
+): { done: Promise<number>; drain(why: string): void; beginAnew(): void; forget(): void } {
   const { promise, resolve } = Promise.withResolvers<number>();
   let asked = 0;
   let askedAt: number | undefined;
   let deadline: NodeJS.Timeout | undefined;
+  let code: number | undefined;
+  const finish = (why: string, as: number): void => {
+    code = as;
+    log("info", `${why}: finishing what runs and handing back the rest.`);
+    void client.drain().then(() => resolve(code!));
+  };
   const drain = (why: string): void => {
     if (deadline) return;
-    log("info", `${why}: finishing what runs and handing back the rest.`);
+    finish(why, exitCodes.done);
     deadline = setTimeout(() => {
       log("info", `Handing back what did not finish in ${drainMs / 1000} s.`);
       resolve(exitCodes.done);
     }, drainMs);
-    void client.drain().then(() => resolve(exitCodes.done));
   };
   const ask = (name?: unknown): void => {
     const now = performance.now();
@@ -236,6 +246,14 @@ function endWhenAsked(
   return {
     done: promise,
     drain,
+    /** Nobody waits for the end, so that what runs has all of its time. */
+    beginAnew() {
+      if (code === undefined)
+        finish(
+          `The administrator asks this client to be started again (exit status ${exitCodes.again})`,
+          exitCodes.again,
+        );
+    },
     forget() {
       clearTimeout(deadline);
       for (const name of signals) process.off(name, ask);

@@ -1,4 +1,5 @@
 import { limits } from "../shared/limits.ts";
+import { version as ownVersion } from "../shared/version.ts";
 import type { ClientInfo, ClientQuery, clientSorts } from "../shared/wire/rest/clients.ts";
 
 type Sort = (typeof clientSorts)[number];
@@ -68,7 +69,7 @@ function matches(client: ClientInfo, { search = "", state, kind }: ClientQuery):
 }
 
 function isIn(
-  { connected, leases, drained, done, failed, lost }: ClientInfo,
+  { connected, leases, drained, done, failed, lost, version }: ClientInfo,
   state: NonNullable<ClientQuery["state"]>,
 ): boolean {
   switch (state) {
@@ -84,6 +85,8 @@ function isIn(
       return drained;
     case "failing":
       return failed + lost > 0 && failed + lost >= failingShare * (done + failed + lost);
+    case "outdated":
+      return connected && version !== ownVersion;
   }
 }
 

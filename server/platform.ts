@@ -160,6 +160,11 @@ export interface Platform {
   clients(of?: "all" | "own"): Promise<{ clients: ClientInfo[]; silent: readonly string[] }>;
   /** Closes the client's connection; the client may come back. @throws PlatformError NOT_FOUND */
   disconnectClient(id: string): void;
+  /**
+   * Asks a client to finish what it runs and to begin anew in the server's version.
+   * @throws PlatformError NOT_FOUND, WRONG_STATE (gone, or its version cannot)
+   */
+  reloadClient(id: string): void;
   /** Lets a client finish what it holds and gives it no more, or takes that back. @throws PlatformError NOT_FOUND */
   drainClient(id: string, drained: boolean): void;
   /** Disconnects a client and refuses it from now on. @throws PlatformError NOT_FOUND */

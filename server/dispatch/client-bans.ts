@@ -26,8 +26,29 @@ export class ClientBans {
 
   /** Closes the client's connection; the client may come back. @throws PlatformError NOT_FOUND */
   disconnect(id: string): void {
-    if (this.#teller && !this.#registry.has(id)) return this.#teller.send({ type: "disconnect", client: id });
+    if (this.#teller && !this.#registry.isConnected(id))
+      return this.#teller.send({ type: "disconnect", client: id });
     this.disconnectHere(id);
+  }
+
+  /**
+   * Asks a client to finish what it runs and to begin anew in the server's version.
+   * @throws PlatformError NOT_FOUND; WRONG_STATE when the client is not connected, or its version cannot
+   */
+  reload(id: string): void {
+    if (this.#teller && !this.#registry.isConnected(id))
+      return this.#teller.send({ type: "reload", client: id as ClientId });
+    const client = this.#registry.require(id);
+    if (this.reloadHere(client.id)) return;
+    throw new PlatformError(
+      "WRONG_STATE",
+      `Client ${id} cannot reload by itself. Expected one that is connected, of version 0.3.0 or later.`,
+    );
+  }
+
+  /** False when the client is not at this server, or its version cannot reload. */
+  reloadHere(id: ClientId): boolean {
+    return this.#dispatcher.connections.get(id)?.reload?.() ?? false;
   }
 
   /** Closes the connection of a client to this server. @throws PlatformError NOT_FOUND */
@@ -38,8 +59,10 @@ export class ClientBans {
 
   /** Lets a client finish what it holds and gives it no more, or takes that back. @throws PlatformError NOT_FOUND */
   drain(id: string, drained: boolean): void {
-    if (this.#teller && !this.#registry.has(id))
-      return this.#teller.send({ type: "drain", client: id, drained });
+    if (this.#teller && !this.#registry.isConnected(id)) {
+      this.#teller.send({ type: "drain", client: id, drained });
+      if (!this.#registry.has(id)) return;
+    }
     this.drainHere(id, drained);
   }
 

@@ -143,6 +143,10 @@ export class ClientRegistry {
     return this.#records.has(id as ClientId);
   }
 
+  isConnected(id: string): boolean {
+    return this.#records.get(id as ClientId)?.connected === true;
+  }
+
   connected(): Iterable<{ readonly id: ClientId; readonly address: string }> {
     return [...this.#records.values()].filter(({ connected }) => connected);
   }

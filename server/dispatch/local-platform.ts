@@ -465,6 +465,7 @@ export class LocalPlatform implements Platform {
   disconnectClient: Platform["disconnectClient"] = (id) => this.#bans.disconnect(id);
   banClient: Platform["banClient"] = (id, reason) => this.#bans.ban(id, reason);
   drainClient: Platform["drainClient"] = (id, drained) => this.#bans.drain(id, drained);
+  reloadClient: Platform["reloadClient"] = (id) => this.#bans.reload(id);
   bans: Platform["bans"] = () => this.#bans.list();
   unbanClient: Platform["unbanClient"] = (id) => this.#bans.lift(id);
   clientOfTicket: Platform["clientOfTicket"] = (ticket) => this.#registry.ofTicket(ticket);

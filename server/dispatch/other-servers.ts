@@ -131,6 +131,9 @@ export class OtherServers {
       case "disconnect":
         if (registry.has(message.client)) bans.disconnectHere(message.client);
         return;
+      case "reload":
+        bans.reloadHere(message.client);
+        return;
       case "drain":
         if (registry.has(message.client)) bans.drainHere(message.client, message.drained);
     }

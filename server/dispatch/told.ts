@@ -11,10 +11,11 @@ export type Told =
   | { readonly type: "ended"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
   /** Tasks that the sender gave back, because its clients cannot give the opinions that they lack. */
   | { readonly type: "handedOver"; readonly job: JobId; readonly tasks: readonly HandedOver[] }
-  /** An administrator bans or disconnects a client that the sender does not know. */
+  /** An administrator bans, disconnects or asks to reload a client that is not at the sender. */
   | { readonly type: "ban"; readonly client: string; readonly reason: string }
   | { readonly type: "disconnect"; readonly client: string }
-  /** An administrator drains a client that the sender does not know, or takes that back. */
+  | { readonly type: "reload"; readonly client: ClientId }
+  /** An administrator drains a client that is not at the sender, or takes that back. */
   | { readonly type: "drain"; readonly client: string; readonly drained: boolean };
 
 /** Messages wait this long for others of their kind. */

@@ -105,6 +105,11 @@ export class SocketConnection implements ClientConnection {
     this.#socket.terminate();
   }
 
+  reload(): boolean {
+    if (this.#takesNews) this.send({ type: "heartbeat", reload: true });
+    return this.#takesNews;
+  }
+
   #read(bytes: number): void {
     this.#liveness.sent(bytes);
     if (this.#state.state === "joined") this.#services.onRead(this.#state.client, bytes);

@@ -232,11 +232,13 @@ const serverMessages = [
   v.strictObject({ type: v.literal("precacheEnd"), id: count(Number.MAX_SAFE_INTEGER) }),
   /**
    * `servers`: those of the welcome, when they have changed since. `idle`: why the server has no task for the client now, of so many jobs
-   * ([IDLE-1]); the words are open, so that later servers may have others.
+   * ([IDLE-1]); the words are open, so that later servers may have others. `reload`: an administrator asks the client to finish what it
+   * runs, and to begin anew in the version that the server has ([CLIENTS-3]).
    */
   v.strictObject({
     type: v.literal("heartbeat"),
     servers: v.optional(serverAddresses),
+    reload: v.optional(v.literal(true)),
     idle: v.optional(
       v.strictObject({
         reason: text(40),

@@ -268,6 +268,34 @@ describe.runIf(hasPostgres)(`three servers on one PostgreSQL${whyNoPostgres}`, (
     await until(async () => (await statusAt(c)) === 401, 1000);
   }, 60_000);
 
+  test("[SERVERS-6] [CLIENTS-2] [CLIENTS-3] a client is drained and asked to reload wherever it is, also by a server that it left", async () => {
+    const [a, b, c] = servers as [RunningServerProcess, RunningServerProcess, RunningServerProcess];
+    const before = await new RawClient(a.url).join();
+    const identity = before.identity!;
+    before.socket.close();
+    await before.closed;
+    const client = await new RawClient(b.url, { as: identity }).join();
+    for (const [asked, times] of [
+      [a, 1],
+      [c, 2],
+    ] as const) {
+      await request(asked, "POST", "/api/clients", { verb: "reload", clients: [identity.client] });
+      await until(
+        () =>
+          client.received.filter((message) => message.type === "heartbeat" && message.reload === true)
+            .length === times,
+      );
+    }
+    const drainedAt = async (): Promise<boolean | undefined> =>
+      (await request<ClientInfo[]>(b, "GET", "/api/clients?servers=own")).find(
+        ({ id }) => id === identity.client,
+      )?.drained;
+    await request(a, "POST", "/api/clients", { verb: "drain", clients: [identity.client] });
+    await until(async () => (await drainedAt()) === true);
+    await request(c, "POST", "/api/clients", { verb: "resume", clients: [identity.client] });
+    await until(async () => (await drainedAt()) === false);
+  });
+
   test("[SERVERS-7] [SERVERS-8] a server that is killed, and one that is stopped for longer than its time to live, lose nothing", async () => {
     const [a, b, c] = servers as [RunningServerProcess, RunningServerProcess, RunningServerProcess];
     await Promise.all(servers.map((server) => clientOf(server)));

@@ -72,6 +72,27 @@ describe("manyhands client", () => {
     await until(async () => (await readClients(again)).some(({ connected }) => connected));
   });
 
+  it("[CLIENTS-3] finishes what runs and ends with 75 when it is asked to reload; a signal meanwhile ends it as ever", async () => {
+    const server = await startServerProcess(await temporaryDirectory());
+    const client = await startClientProcess(server, ["--slots", "1", "--drain-seconds", "1"]);
+    // Longer than a signal lets tasks run.
+    const id = await submitJob(server, slowSquareSource, slowInputs(3, 3_000), { timeoutMs: 60_000 });
+    const reload = async (): Promise<void> => {
+      await until(async () => (await readJob(server, id)).counts.running > 0);
+      const found = (await readClients(server)).find(({ connected }) => connected);
+      await request(server, "POST", "/api/clients", { verb: "reload", clients: [found!.id] });
+    };
+    await reload();
+    expect(await exitCode(client)).toBe(75);
+    expect(client.log()).toMatch(/asks this client to be started again \(exit status 75\)/);
+    expect((await readJob(server, id)).counts).toMatchObject({ done: 1, running: 0 });
+    const next = await startClientProcess(server, ["--slots", "1", "--drain-seconds", "1"]);
+    await reload();
+    await until(() => /started again/.test(next.log()));
+    next.process.kill("SIGTERM");
+    expect(await exitCode(next)).toBe(0);
+  });
+
   it("ends at once on a second signal, and takes a hanging kernel with it", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     const client = await startClientProcess(server);

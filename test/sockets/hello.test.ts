@@ -107,6 +107,47 @@ describe("hello", () => {
     expect(named(old)).toEqual([]);
   });
 
+  test("[CLIENTS-3] [UPGRADE-2] a client that is asked to reload hears it at once; one that does not know how, or is gone, is named", async () => {
+    const server = await startTestServer({ heartbeatMs: 100 });
+    const join = async (as: string) => {
+      const client = await new RawClient(server.url).opened();
+      client.hello({ version: as });
+      await client.next("welcome");
+      return client;
+    };
+    const clients = [
+      await join("0.2.0"),
+      await join("0.3.1"),
+      await join(version),
+      await join(version),
+    ] as const;
+    const [before, outdated, same, left] = clients;
+    left.socket.close();
+    await left.closed;
+    await until(async () => {
+      const known = (await server.api("GET", "/api/clients?state=gone")) as unknown as unknown[];
+      return known.length === 1;
+    });
+    const listed = (await server.api("GET", "/api/clients?state=outdated&sort=version")) as unknown as {
+      id: string;
+    }[];
+    expect(listed.map(({ id }) => id)).toEqual([before.id, outdated.id]);
+    const asked = [before.id, outdated.id, left.id, "c_nobody"];
+    expect(await server.api("POST", "/api/clients", { verb: "reload", clients: asked })).toEqual({
+      done: 1,
+      unknown: ["c_nobody"],
+      unable: [before.id, left.id],
+    });
+    const reloads = ({ received }: RawClient) =>
+      received.filter((message) => message.type === "heartbeat" && message.reload === true).length;
+    await until(() => reloads(outdated) === 1);
+    const heard = before.received.length;
+    await until(() => before.received.length > heard + 3);
+    // Asked once, and only the one that knows how.
+    expect(clients.map(reloads)).toEqual([0, 1, 0, 0]);
+    expect(same.socket.readyState).toBe(1);
+  });
+
   test("the same client connecting anew replaces its old connection", async () => {
     const server = await startTestServer();
     const first = await new RawClient(server.url).join();

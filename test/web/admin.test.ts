@@ -519,5 +519,12 @@ describe("[CLIENTS-1] [CLIENTS-2] many clients, on the status page", () => {
     await untilText(page, /13 clients found/);
     const drained = (await server.api("GET", "/api/clients?state=drained")) as unknown as { name: string }[];
     expect(drained.every(({ name }) => name.includes("29"))).toBe(true);
+    await page.locator("[aria-labelledby=clients] input[aria-label='Tick all of this page']").click();
+    await click(page, "Reload");
+    await untilText(page, /Ask 13 clients to reload\?/);
+    await click(page, "Ask 13 clients");
+    const asked = ({ received }: RawClient): boolean =>
+      received.some((message) => message.type === "heartbeat" && message.reload === true);
+    await until(() => clients.filter(asked).length === 13);
   }, 90_000);
 });

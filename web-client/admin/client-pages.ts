@@ -4,11 +4,13 @@ import {
   clientCountHeader,
   type ClientInfo,
   type ClientQuery,
+  type ClientsActed,
   type clientVerbs,
 } from "../../shared/wire/rest/clients.ts";
 import { nextCursorHeader } from "../../shared/wire/rest/pages.ts";
 import { request, requestWhole } from "./api.ts";
 import { notice } from "./state.ts";
+import { texts } from "./texts/current.ts";
 import { Ticks } from "./ticks.tsx";
 
 /** Rows of a page. */
@@ -96,8 +98,16 @@ function withQuestion(query: URLSearchParams): URLSearchParams {
 export async function actOn(verb: (typeof clientVerbs)[number], clients: readonly string[]): Promise<void> {
   try {
     notice.value = undefined;
-    await request("POST", "api/clients", { verb, clients });
+    const text = texts.clients.reload;
+    const { unable } = (await request("POST", "api/clients", { verb, clients })) as ClientsActed;
     ticks.clear();
+    if (unable.length > 0)
+      notice.value = new PlatformError(
+        "WRONG_STATE",
+        text.unable(texts.counts.clients(unable.length)),
+        undefined,
+        text.unableRemedy,
+      );
   } catch (error) {
     notice.value = PlatformError.from(error);
   }

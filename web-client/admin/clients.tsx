@@ -25,6 +25,7 @@ import {
   turnTo,
 } from "./client-pages.ts";
 import { DangerButton } from "./confirm.tsx";
+import { ReloadButton } from "./reload-clients.tsx";
 import { act, snapshot } from "./state.ts";
 import { SearchField } from "./table-filter.tsx";
 import { texts } from "./texts/current.ts";
@@ -138,6 +139,7 @@ function Ticked(): JSX.Element {
       <button type="button" class="button small" onClick={() => void actOn("resume", ids)}>
         {text.resume}
       </button>
+      <ReloadButton ids={ids} />
       <button type="button" class="button small" onClick={() => void actOn("disconnect", ids)}>
         {actions.disconnect}
       </button>

@@ -79,11 +79,13 @@ export class Volunteer {
     keepAwake(settings.keepAwake && this.#client !== undefined);
   }
 
-  /** Finishes and delivers the running tasks, then stops. */
-  async finish(): Promise<void> {
+  /** Finishes and delivers the running tasks, then stops; false when it was stopped before. */
+  async finish(): Promise<boolean> {
     const era = this.#era;
     await this.#client?.drain();
-    if (era === this.#era) this.stop();
+    const isDone = era === this.#era;
+    if (isDone) this.stop();
+    return isDone;
   }
 
   /** Stops at once; the goodbye leaves before this returns. */

@@ -33,7 +33,9 @@ export const clientOperations = {
   },
   "POST /api/clients": {
     id: "actOnClients",
-    summary: "Drain several clients, take that back, disconnect or ban them",
+    summary: "Drain several clients, take that back, ask them to reload, disconnect or ban them",
+    description:
+      "`reload`: a page finishes what it computes, delivers it, and loads itself anew; a headless client does so and ends with status 75, for whoever started it to start it again. Clients that are gone, or of a version before 0.3.0, are left and named as `unable`.",
     body: either("ClientAction"),
     replies: ok("ClientsActed"),
   },

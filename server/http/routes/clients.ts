@@ -6,6 +6,7 @@ import {
   clientActionSchema,
   clientCountHeader,
   clientQuerySchema,
+  type ClientsActed,
 } from "../../../shared/wire/rest/clients.ts";
 import { nextCursorHeader } from "../../../shared/wire/rest/pages.ts";
 import { pageOfClients } from "../../client-pages.ts";
@@ -58,16 +59,21 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
       );
       await call.note(`${verb}: ${clients.join(", ")}`);
       const unknown: string[] = [];
+      const unable: string[] = [];
       for (const id of new Set(clients))
         try {
           if (verb === "ban") await platform.banClient(id, reason);
           else if (verb === "disconnect") platform.disconnectClient(id);
+          else if (verb === "reload") platform.reloadClient(id);
           else platform.drainClient(id, verb === "drain");
         } catch (error) {
-          if (PlatformError.from(error).code !== "NOT_FOUND") throw error;
-          unknown.push(id);
+          const { code } = PlatformError.from(error);
+          if (code === "NOT_FOUND") unknown.push(id);
+          else if (code === "WRONG_STATE") unable.push(id);
+          else throw error;
         }
-      reply(call, { done: new Set(clients).size - unknown.length, unknown });
+      const done = new Set(clients).size - unknown.length - unable.length;
+      reply(call, { done, unknown, unable } satisfies ClientsActed);
     },
     "POST /api/clients/{id}/disconnect": (call) => {
       platform.disconnectClient(subjectOf(call, "id"));

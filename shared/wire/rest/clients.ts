@@ -40,7 +40,7 @@ export const clientInfoSchema = v.object({
 });
 export type ClientInfo = v.InferOutput<typeof clientInfoSchema>;
 
-export const clientStates = ["connected", "gone", "busy", "idle", "drained", "failing"] as const;
+export const clientStates = ["connected", "gone", "busy", "idle", "drained", "failing", "outdated"] as const;
 export const clientSorts = [
   "joined",
   "name",
@@ -57,7 +57,10 @@ export const clientSorts = [
   "version",
 ] as const;
 
-/** The query of `GET /api/clients`. `failing`: at least one task in ten failed or was lost. */
+/**
+ * The query of `GET /api/clients`. `failing`: at least one task in ten failed or was lost. `outdated`: connected, and of another version than
+ * the server that answers.
+ */
 export const clientQuerySchema = v.strictObject({
   /** Words, each of which must occur in name, address, version or id. */
   search: v.optional(v.pipe(v.string(), v.maxLength(limits.nameChars))),
@@ -74,7 +77,7 @@ export type ClientQuery = v.InferOutput<typeof clientQuerySchema>;
 /** Header of `GET /api/clients` with the number of clients that match. */
 export const clientCountHeader = "Client-Count";
 
-export const clientVerbs = ["drain", "resume", "disconnect", "ban"] as const;
+export const clientVerbs = ["drain", "resume", "reload", "disconnect", "ban"] as const;
 /** The body of `POST /api/clients`: one verb for several clients. */
 export const clientActionSchema = v.strictObject({
   verb: v.picklist(clientVerbs),
@@ -82,8 +85,15 @@ export const clientActionSchema = v.strictObject({
   /** What banned clients are told. */
   reason: v.optional(v.pipe(v.string(), v.maxLength(limits.messageChars)), "by the administrator"),
 });
-/** The answer to it: how many clients were reached, and those that are not known any more. */
-export const clientsActedSchema = v.object({ done: v.number(), unknown: v.array(v.string()) });
+/** The answer to it: how many clients were reached, and which were not. */
+export const clientsActedSchema = v.object({
+  done: v.number(),
+  /** Clients that are not known any more. */
+  unknown: v.array(v.string()),
+  /** Clients that cannot be asked to reload: gone, or of a version before 0.3.0. */
+  unable: v.optional(v.array(v.string()), () => []),
+});
+export type ClientsActed = v.InferOutput<typeof clientsActedSchema>;
 
 export const banInfoSchema = v.object({
   /** Client id or address. */

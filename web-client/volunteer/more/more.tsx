@@ -18,6 +18,7 @@ import { Meter } from "./meter.ts";
 import css from "./more.css?url";
 import { statusOf, type ClientStatus } from "../../../shared/client/status.ts";
 import type { SessionState } from "../../../shared/client/session/state.ts";
+import { isReloading, reloadWhenDone } from "./reload.ts";
 import { loadTexts, more } from "./texts.ts";
 import { Trail } from "./trail.ts";
 import { Work as WorkCard } from "./work.tsx";
@@ -61,6 +62,8 @@ export async function begin(app: Host): Promise<void> {
     trail.note(event, state);
     session = state;
     others.tell();
+    if (event.type === "messageReceived" && event.message.type === "heartbeat" && event.message.reload)
+      void reloadWhenDone(app, () => others.reload());
   };
   others = new OtherTabs(
     () => (session && app.state.phase.state === "running" ? tell(session) : undefined),
@@ -70,6 +73,10 @@ export async function begin(app: Host): Promise<void> {
       // The tab that computes has counted more than what this one has read.
       history = news.history;
       app.forceUpdate();
+    },
+    () => {
+      // A tab that waits for its turn has nothing to finish.
+      if (app.state.phase.state === "otherTab") location.reload();
     },
   );
   machine = new MachineWatch(() => keepRules(app));
@@ -136,6 +143,7 @@ export function describe(phase: Phase, now: number, cpu: number): Sentence | und
   if (phase.state !== "running") return undefined;
   const { status, recent } = phase;
   if (status.connection.state !== "connected") return undefined;
+  if (isReloading()) return quiet(more.reloading);
   if (status.mode === "paused" && hold) {
     const isBusy = status.slots.some(({ state }) => state === "running");
     return quiet(heldText(hold, new Date()) + (isBusy ? ` ${more.held.finishing}` : ""));

@@ -14,6 +14,8 @@ export interface TabNews {
 /** Another tab may be of another version of the page; its messages are not read. */
 type Message =
   | { readonly version: string; readonly type: "ask" }
+  /** The tab that computed loads itself anew, and so shall the others. */
+  | { readonly version: string; readonly type: "reload" }
   | { readonly version: string; readonly type: "news"; readonly timeOrigin: number; readonly news: TabNews };
 
 const leastMs = 1_000;
@@ -27,11 +29,12 @@ export class OtherTabs {
   #toldAt = -leastMs;
   #waiting: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(tell: () => TabNews | undefined, onNews: (news: TabNews) => void) {
+  constructor(tell: () => TabNews | undefined, onNews: (news: TabNews) => void, onReload: () => void) {
     this.#tell = tell;
     this.#channel?.addEventListener("message", ({ data }: MessageEvent<Message>) => {
       if (data.version !== version) return;
       if (data.type === "ask") this.tell(0);
+      else if (data.type === "reload") onReload();
       else onNews(onThisClock(data.news, data.timeOrigin - performance.timeOrigin));
     });
     this.#send({ version, type: "ask" });
@@ -51,6 +54,10 @@ export class OtherTabs {
     if (!news) return;
     this.#toldAt = now;
     this.#send({ version, type: "news", timeOrigin: performance.timeOrigin, news });
+  }
+
+  reload(): void {
+    this.#send({ version, type: "reload" });
   }
 
   #send(message: Message): void {

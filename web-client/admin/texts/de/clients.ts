@@ -12,6 +12,7 @@ export const clients: Texts["clients"] = {
     idle: "Frei",
     drained: "Ohne neue Aufgaben",
     failing: "Scheiternd oder verloren",
+    outdated: "Mit anderer Version",
   },
   kind: "Art des Clients",
   anyKind: "Jede Art",
@@ -43,6 +44,14 @@ export const clients: Texts["clients"] = {
     banText:
       "Sie werden getrennt, ihre Aufgaben gehen an andere, und sie werden von nun an abgewiesen. `manyhands bans --lift` hebt jede Sperre auf.",
     banVerb: (clients) => `${clients} sperren`,
+  },
+  reload: {
+    label: "Neu laden",
+    title: (clients) => `Neu laden lassen: ${clients}?`,
+    text: "Sie rechnen fertig und liefern ab. Seiten laden dann die Version des Servers und machen weiter; Clients ohne Browser enden mit dem Status 75 und müssen neu gestartet werden, wie es systemd tut.",
+    verb: (clients) => `${clients} neu laden lassen`,
+    unable: (clients) => `Nicht neu laden können ${clients}: nicht mehr da, oder älter als Version 0.3.0.`,
+    unableRemedy: "Diese dort neu laden, wo sie laufen.",
   },
   columns: {
     client: "Client",

@@ -13,6 +13,7 @@ export const clients = {
     idle: "Idle",
     drained: "Drained",
     failing: "Failing or lost",
+    outdated: "Of another version",
   } satisfies Record<(typeof clientStates)[number], string>,
   kind: "Kind of client",
   anyKind: "Any kind",
@@ -44,6 +45,14 @@ export const clients = {
     banText:
       "They are disconnected, their tasks go to others, and they are refused from now on. `manyhands bans --lift` takes each back.",
     banVerb: (clients: string) => `Ban ${clients}`,
+  },
+  reload: {
+    label: "Reload",
+    title: (clients: string) => `Ask ${clients} to reload?`,
+    text: "They finish what they compute, and deliver it. Pages then load the server's version and go on; headless clients end with status 75, and have to be started again, as systemd does.",
+    verb: (clients: string) => `Ask ${clients}`,
+    unable: (clients: string) => `${clients} cannot reload: gone, or of a version before 0.3.0.`,
+    unableRemedy: "Reload these where they run.",
   },
   columns: {
     client: "Client",

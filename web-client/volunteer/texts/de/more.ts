@@ -15,6 +15,8 @@ export const more: MoreTexts = {
     busy: "Dieser Computer wird gerade benutzt. Rechnet weiter, wenn ihn eine Minute lang niemand benutzt hat.",
     finishing: "Begonnenes wird noch fertig gerechnet.",
   },
+  reloading:
+    "Die Seite lädt gleich ihre neueste Fassung: Sie rechnet erst fertig und macht dann von selbst weiter.",
   resting: (percent, seconds) => `Ruht ${seconds} s, um unter ${percent} des Prozessors zu bleiben.`,
   idle: {
     none: "Gerade keine Arbeit: Niemand hat hier einen Auftrag. Diese Seite wartet und beginnt von selbst.",

@@ -14,6 +14,7 @@ export const more = {
     busy: "This computer is in use. Computes again when nobody has used it for a minute.",
     finishing: "What was begun is finished first.",
   },
+  reloading: "This page is about to load its newest version: it finishes first, and then goes on by itself.",
   resting: (percent: string, seconds: number) =>
     `Resting for ${seconds} s, to stay within ${percent} of the processor.`,
   idle: {
