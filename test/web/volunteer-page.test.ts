@@ -144,6 +144,33 @@ describe("the volunteer page", () => {
     await untilText(page, /Your help so far\s+Today\s+3 tasks/i);
   });
 
+  it("[VOLUNTEER-6] tells a new name and team at once, without losing what it computes", async () => {
+    const server = await startTestServer();
+    const page = await open(server);
+    const id = await submitUnverified(
+      server,
+      `export default async (x, ctx) => {
+        for (const until = Date.now() + x; Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 20));
+        return x;
+      };`,
+      [6_000],
+      { math: "native", timeoutMs: 60_000 },
+    );
+    await press(page, "Start computing");
+    await until(async () => (await readJob(server, id)).counts.running === 1);
+    await press(page, "Settings");
+    await page.waitForSelector(".names input");
+    await page.type(".names input", "Ada");
+    const clients = () =>
+      server.api("GET", "/api/clients") as unknown as Promise<{ id: string; name: string }[]>;
+    await until(async () => (await clients())[0]?.name.startsWith("Ada ("));
+    await page.type(".names label:nth-of-type(2) input", "Blue");
+    await until(async () => (await clients())[0]?.name.startsWith("Ada, Blue ("));
+    expect(await clients()).toHaveLength(1);
+    await until(async () => (await readJob(server, id)).state === "finished");
+    expect(await server.api("GET", `/api/jobs/${id}/tasks/0`)).toMatchObject({ runs: [{ attempt: 1 }] });
+  });
+
   it("[VOLUNTEER-6] forgets everything with one click", async () => {
     const server = await startTestServer();
     const page = await open(server, "/?auto=1");

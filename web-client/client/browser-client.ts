@@ -17,8 +17,8 @@ interface BrowserClientOptions {
   readonly token: string | undefined;
   /** Whether no other tab of this browser computes, so that this tab may use the browser's client id. */
   readonly exclusive: boolean;
-  /** Name and team that the person wants to be shown under. */
-  readonly called?: readonly (string | undefined)[];
+  /** Name and team that the person wants to be shown under; asked at each connection. */
+  readonly called?: () => readonly (string | undefined)[];
   readonly onEvent?: ClientOptions["onEvent"];
   readonly onStatus: (status: ClientStatus) => void;
 }

@@ -55,14 +55,16 @@ async function remember(stores: Stores | undefined, kept: unknown): Promise<void
 export function describeBrowser(
   identity: Identity | undefined,
   token: string | undefined,
-  called: readonly (string | undefined)[] = [],
+  called: () => readonly (string | undefined)[] = () => [],
 ): ClientDescription {
-  const names = called.filter(Boolean).join(", ");
   const browser = browserName(navigator.userAgent);
   return {
     identity,
     kind: "browser",
-    name: names ? `${names} (${browser})` : browser,
+    get name() {
+      const names = called().filter(Boolean).join(", ");
+      return names ? `${names} (${browser})` : browser;
+    },
     ...(token === undefined ? {} : { token }),
     memoryMb: memoryPerSlotMb(),
     // The page finds out after it has joined.

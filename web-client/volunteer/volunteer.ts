@@ -79,6 +79,11 @@ export class Volunteer {
     keepAwake(settings.keepAwake && this.#client !== undefined);
   }
 
+  /** Tells the server the present name and team. */
+  rejoin(): void {
+    this.#client?.networkChanged();
+  }
+
   /** Finishes and delivers the running tasks, then stops; false when it was stopped before. */
   async finish(): Promise<boolean> {
     const era = this.#era;
@@ -105,7 +110,7 @@ export class Volunteer {
       const client = await openBrowserClient({
         slots: this.#settings.slots,
         token: this.#token,
-        called: [this.#settings.name, this.#settings.team],
+        called: () => [this.#settings.name, this.#settings.team],
         exclusive,
         onEvent: (event, state) => this.onEvent?.(event, state),
         onStatus: show,

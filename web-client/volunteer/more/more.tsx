@@ -18,6 +18,7 @@ import { Meter } from "./meter.ts";
 import css from "./more.css?url";
 import { statusOf, type ClientStatus } from "../../../shared/client/status.ts";
 import type { SessionState } from "../../../shared/client/session/state.ts";
+import type { Settings } from "../settings.ts";
 import { isReloading, reloadWhenDone } from "./reload.ts";
 import { loadTexts, more } from "./texts.ts";
 import { Trail } from "./trail.ts";
@@ -29,6 +30,8 @@ const trail = new Trail();
 const meter = new Meter();
 const gateEveryMs = 5_000;
 const historyEveryMs = 30_000;
+/** A name is sent once the person has paused typing for this long. */
+const typingMs = 1_000;
 
 let history: History = noHistory;
 let isKept = false;
@@ -44,6 +47,7 @@ let others: OtherTabs;
 let session: Readonly<SessionState> | undefined;
 /** State of the tab that computes, while that is another one. */
 let elsewhere: TabNews | undefined;
+let typing: ReturnType<typeof setTimeout> | undefined;
 
 /** Prepares everything that follows the client, before anything of it is shown. */
 export async function begin(app: Host): Promise<void> {
@@ -86,6 +90,7 @@ export async function begin(app: Host): Promise<void> {
     const changed = changedSettings(event);
     if (!changed) return;
     app.choose(changed);
+    tellName(app, changed);
     keepRules(app);
     app.forceUpdate();
   });
@@ -105,6 +110,13 @@ function tell(state: Readonly<SessionState>): TabNews {
     measured: meter.share,
     history,
   };
+}
+
+/** Joins anew under a changed name or team, once the person has paused typing (SPEC.md [VOLUNTEER-6]). */
+function tellName({ props: { volunteer } }: Host, changed: Partial<Settings>): void {
+  if (!("name" in changed) && !("team" in changed)) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => volunteer.rejoin(), typingMs);
 }
 
 function addLink(rel: string, href: string): Promise<void> {
@@ -227,6 +239,7 @@ export function Controls({ app, phase, isOpen }: PartProps & { isOpen: boolean }
   const { settings } = app.state;
   const choose: Host["choose"] = (changed) => {
     app.choose(changed);
+    tellName(app, changed);
     keepRules(app);
     app.forceUpdate();
   };

@@ -73,7 +73,7 @@ export const more: MoreTexts = {
     hourOf: (day, hour) => `${day}, ${hour} bis ${hour + 1} Uhr`,
     name: "Name (für die Leute des Projekts zu sehen)",
     team: "Team",
-    nameHow: "Beides ist freiwillig und wird geschickt, wenn diese Seite das nächste Mal zu rechnen beginnt.",
+    nameHow: "Beides ist freiwillig.",
     forget: "Alles vergessen",
     forgetHow:
       "Entfernt die Identität dieses Browsers, seine Daten, diese Einstellungen und den Verlauf. Nicht abgelieferte Ergebnisse gehen verloren.",

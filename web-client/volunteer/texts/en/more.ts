@@ -71,7 +71,7 @@ export const more = {
     hourOf: (day: string, hour: number) => `${day}, ${hour} to ${hour + 1} o'clock`,
     name: "Your name (shown to the people of this project)",
     team: "Your team",
-    nameHow: "Both are optional, and sent when this page next begins to compute.",
+    nameHow: "Both are optional.",
     forget: "Forget everything",
     forgetHow:
       "Removes this browser's identity, its cached data, these settings and the history. Results that were not delivered are lost.",
