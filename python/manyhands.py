@@ -1487,11 +1487,25 @@ class _Inflated(io.RawIOBase):
         return 0
 
 
-def _plain(reply: http.client.HTTPResponse) -> Any:
-    """A reply to read from, inflated when it came compressed."""
-    if reply.headers.get("content-encoding") != "gzip":
-        return reply
-    return io.BufferedReader(_Inflated(reply), _CHUNK_BYTES)
+class _Whole(io.RawIOBase):
+    """The bytes of a reply while they come. Lines and frames of the reply itself just end when it is cut between two chunks."""
+
+    def __init__(self, reply: http.client.HTTPResponse) -> None:
+        self._reply = reply
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._reply.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _plain(reply: http.client.HTTPResponse) -> io.BufferedReader:
+    """The bytes of a reply, inflated when it came compressed. Raises one of ``_FAILURES`` where it is cut."""
+    is_compressed = reply.headers.get("content-encoding") == "gzip"
+    return io.BufferedReader(_Inflated(reply) if is_compressed else _Whole(reply), _CHUNK_BYTES)
 
 
 def _refusal(status: int, headers: Any, body: bytes) -> PlatformError:
@@ -3775,10 +3789,14 @@ class Job:
         while True:
             path = f"api/jobs/{self._id}/results?after={after}&follow={int(follow)}"
             with self._http.open(_Request("GET", path, headers=headers, stop=stop, are_values=True)) as reply:
-                source = _plain(reply)
+                source, is_whole = _plain(reply), False
                 while True:
-                    body = _next_frame(source)
+                    try:
+                        body = _next_frame(source)
+                    except _FAILURES:
+                        break
                     if body is None:
+                        is_whole = True
                         break
                     try:
                         frame = _read_frame(body)
@@ -3791,7 +3809,6 @@ class Job:
                     yield frame
                     if isinstance(frame, _End):
                         return
-                is_whole = reply.isclosed()
             stop.check()
             if not follow and is_whole:
                 return
@@ -3810,7 +3827,7 @@ class Job:
                         return False
                     if line.strip():
                         yield json.loads(line)
-                return reply.isclosed()
+                return True
         except _FAILURES:
             self._stop.check()
             return False
@@ -4015,28 +4032,20 @@ def _digest_of(line: dict[str, Any]) -> bytes:
     return hashlib.sha256(json.dumps(line["output"]).encode()).digest()
 
 
-def _next_frame(reply: Any) -> bytearray | None:
-    """The body of the next frame that has one; None at the end of the reply, whole or cut."""
-    try:
-        while True:
-            head = reply.read(4)
-            if len(head) < 4:
-                return None
-            size = int.from_bytes(head, "big")
-            if size > _FRAME_BYTES:
-                raise PlatformError("UPGRADE_REQUIRED", f"Results came in an unknown form: a frame of {size} bytes.")
-            if size == 0:
-                continue
-            body = bytearray(size)
-            view, at = memoryview(body), 0
-            while at < size:
-                count = reply.readinto(view[at:])
-                if not count:
-                    return None
-                at += count
+def _next_frame(source: io.BufferedReader) -> bytearray | None:
+    """The body of the next frame that has one; None at the end of the reply. Raises one of ``_FAILURES`` where it is cut."""
+    while True:
+        head = source.read(4)
+        if not head:
+            return None
+        size = int.from_bytes(head, "big")
+        if len(head) == 4 and size > _FRAME_BYTES:
+            raise PlatformError("UPGRADE_REQUIRED", f"Results came in an unknown form: a frame of {size} bytes.")
+        body = bytearray(size)
+        if len(head) < 4 or source.readinto(body) < size:
+            raise http.client.IncompleteRead(b"")
+        if size > 0:
             return body
-    except _FAILURES:
-        return None
 
 
 class _Bar:

@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { seededRandom } from "../../shared/random.ts";
 import { version } from "../../shared/version.ts";
 import { useProxiedPlatform } from "../customer/proxied-platform.ts";
@@ -21,6 +23,31 @@ function startAt(url: string, name: string, ...args: (string | number)[]): Pytho
 }
 
 const indexes = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+/** A proxy that passes one chunk of the first reply to such a request, and then cuts the connection. */
+async function startCutting(target: string, path: RegExp): Promise<string> {
+  let isCut = false;
+  const proxy = createServer((req, res) => {
+    const { method, headers } = req;
+    const passed = request(new URL(req.url!, target), { method, headers }, (reply) => {
+      res.writeHead(reply.statusCode!, reply.headers);
+      if (isCut || !path.test(req.url!)) return void reply.pipe(res);
+      isCut = true;
+      reply.once("data", (chunk: Buffer) => res.write(chunk, () => res.socket!.end()));
+    });
+    res.on("close", () => passed.destroy());
+    passed.on("error", () => res.destroy());
+    req.pipe(passed);
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  onTestFinished(() => {
+    expect(isCut).toBe(true);
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+}
 
 /** Outcomes that the program printed, in the order in which they came. */
 function outcomesOf(output: string): number[][] {
@@ -69,6 +96,19 @@ describe.skipIf(python === undefined)(`Python customers${whySkipped}`, () => {
     expect(inOrder).toEqual(indexes(6000).map((index) => [index, index * 3]));
     const made = (await hands.jobs()).filter(({ id }) => !before.has(id));
     expect(made).toMatchObject([{ state: "finished", lastSeq: 6000, counts: { total: 6000, done: 6000 } }]);
+  });
+
+  it("[ONCE-4] [PY-3] results so far are read on after a cut between two chunks of their reply", async () => {
+    const url = await startCutting(parts.platform.url, /results.*follow=0/);
+    const program = [
+      "import manyhands",
+      "with manyhands.connect(log=lambda line: None) as hands:",
+      "    job = hands.map('() => \"x\".repeat(200)', range(3000))",
+      "    job.gather()",
+      "    print(len(list(job.outcomes(follow=False))))",
+    ].join("\n");
+    const environment = { ...parts.platform.environment, MANYHANDS_SERVER: url };
+    expect(await new PythonProgram(["-c", program], environment).ends()).toBe("3000\n");
   });
 
   it.each([
