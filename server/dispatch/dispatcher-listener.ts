@@ -1,3 +1,4 @@
+import type { Verdict } from "../../shared/wire/protocol.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import type { HandedOver } from "../scheduler/events.ts";
 import type { JobRow, NewOutcome, NewOutput } from "../store/store.ts";
@@ -32,6 +33,8 @@ export interface DispatcherListener {
   clientBarred?(client: ClientId, reason: string): void;
   /** Tasks ended that this server had not claimed. */
   endedUnclaimed?(job: JobId, indexes: readonly TaskIndex[]): void;
+  /** The client that the verdict is for is not connected to this server. */
+  verdictUnheard?(client: ClientId, verdict: Verdict): void;
   /** Tasks that lack opinions were given back, for another server to claim. */
   handedOver?(job: JobId, tasks: readonly HandedOver[]): void;
   /** Tasks of the job began, or reported progress. Called for each report, so it has to be cheap. */

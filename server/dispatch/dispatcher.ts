@@ -69,7 +69,9 @@ export class Dispatcher {
       readBlob: options.readBlob,
       feed: (event) => this.feed(event),
       acknowledge: (job, acknowledge) => this.#acknowledge(job, acknowledge, true),
-      tell: (client, message) => this.#send(client, message),
+      tell: (client, verdict) => {
+        if (!this.connections.send(client, verdict)) this.#listener.verdictUnheard?.(client, verdict);
+      },
     });
     this.#timer = setInterval(() => this.feed({ type: "timePassed" }), 1000);
     this.#timer.unref();

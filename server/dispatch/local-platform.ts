@@ -187,6 +187,7 @@ export class LocalPlatform implements Platform {
         jobMoved: (id) => news.tell(id),
         endedUnclaimed: (job, indexes) => teller?.ended(job, indexes),
         handedOver: (job, tasks) => teller?.handedOver(job, tasks),
+        verdictUnheard: (client, verdict) => teller?.verdict(client, verdict),
         auditorsCalled: () => this.onAuditorsCalled?.(),
         clientBarred: (client, reason) => {
           untilDone(log, "bar a client", { client }, () => this.#bans.bar(client, reason));

@@ -124,6 +124,9 @@ export class OtherServers {
         if (dispatcher.scheduler.state.jobs.has(message.job))
           dispatcher.feed({ type: "tasksHandedOver", job: message.job, tasks: message.tasks });
         return;
+      case "verdict":
+        dispatcher.connections.send(message.client, message.verdict);
+        return;
       case "ban":
         if (registry.has(message.client))
           this.#inBackground("ban a client", bans.banHere(message.client, message.reason));

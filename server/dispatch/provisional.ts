@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
-import type { Payload, ServerMessage } from "../../shared/wire/protocol.ts";
+import type { Payload, Verdict } from "../../shared/wire/protocol.ts";
 import type { Compare } from "../../shared/wire/rest/verification.ts";
 import type { NewOutput, Store } from "../store/store.ts";
 import { agree } from "./agree.ts";
@@ -22,7 +22,7 @@ interface Parts {
   readonly feed: (event: SchedulerEvent) => void;
   /** Acknowledges provisional results. */
   readonly acknowledge: (job: JobId, acknowledge: readonly Acknowledgement[]) => void;
-  readonly tell: (client: ClientId, message: ServerMessage) => void;
+  readonly tell: (client: ClientId, verdict: Verdict) => void;
 }
 
 /** Largest output in a blob that is compared otherwise than by its bits. */

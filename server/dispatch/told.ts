@@ -1,4 +1,5 @@
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
+import type { Verdict } from "../../shared/wire/protocol.ts";
 import type { Logger } from "pino";
 import type { HandedOver } from "../scheduler/events.ts";
 import type { SharedStore } from "../store/shared-store.ts";
@@ -11,6 +12,8 @@ export type Told =
   | { readonly type: "ended"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
   /** Tasks that the sender gave back, because its clients cannot give the opinions that they lack. */
   | { readonly type: "handedOver"; readonly job: JobId; readonly tasks: readonly HandedOver[] }
+  /** What became of results of a client that is not at the sender. */
+  | { readonly type: "verdict"; readonly client: ClientId; readonly verdict: Verdict }
   /** An administrator bans, disconnects or asks to reload a client that is not at the sender. */
   | { readonly type: "ban"; readonly client: string; readonly reason: string }
   | { readonly type: "disconnect"; readonly client: string }
@@ -48,6 +51,16 @@ export class Teller {
     if (known) for (const index of indexes) known.push(index);
     else this.#ended.set(job, [...indexes]);
     this.#gather();
+  }
+
+  verdict(client: ClientId, verdict: Verdict): void {
+    const { indexes } = verdict;
+    for (let at = 0; at < indexes.length; at += mostIndexes)
+      this.send({
+        type: "verdict",
+        client,
+        verdict: { ...verdict, indexes: indexes.slice(at, at + mostIndexes) },
+      });
   }
 
   handedOver(job: JobId, tasks: readonly HandedOver[]): void {

@@ -296,6 +296,29 @@ describe.runIf(hasPostgres)(`three servers on one PostgreSQL${whyNoPostgres}`, (
     await until(async () => (await drainedAt()) === false);
   });
 
+  test("[VERIFY-13] a client hears at another server what became of its results", async () => {
+    const [a, b] = servers as [RunningServerProcess, RunningServerProcess];
+    const source = "export default (x) => x * x";
+    const id = await submitJob(a, source, [0, 1, 2, 3], { math: "native" });
+    const before = await new RawClient(a.url).join();
+    before.onMessage = (message) => {
+      if (message.type !== "lease") return;
+      for (const task of message.tasks)
+        before.finish(message.job.id, task, encodeValue(task.index * task.index));
+    };
+    before.send({ type: "want", tasks: 4, slots: 1 });
+    await until(async () => (await readJob(a, id)).counts.provisional === 4);
+    before.socket.close();
+    await before.closed;
+    const client = await new RawClient(b.url, { as: before.identity }).join();
+    await clientOf(a);
+    const verdicts = () =>
+      client.received.flatMap((message) => (message.type === "verdict" ? [message] : []));
+    await until(() => verdicts().flatMap(({ indexes }) => indexes).length === 4);
+    expect(verdicts().every((verdict) => verdict.job === id && verdict.state !== "withdrawn")).toBe(true);
+    expect((await readJob(b, id)).state).toBe("finished");
+  });
+
   test("[SERVERS-7] [SERVERS-8] a server that is killed, and one that is stopped for longer than its time to live, lose nothing", async () => {
     const [a, b, c] = servers as [RunningServerProcess, RunningServerProcess, RunningServerProcess];
     await Promise.all(servers.map((server) => clientOf(server)));

@@ -17,7 +17,9 @@ const open: RouteName[] = [
 const adminOnly: RouteName[] = [
   "GET /api/tokens",
   "POST /api/tokens",
+  "PATCH /api/tokens/{id}",
   "DELETE /api/tokens/{id}",
+  "PUT /api/quotas/{customer}",
   "POST /api/clients",
   "POST /api/clients/{id}/disconnect",
   "POST /api/clients/{id}/ban",
