@@ -79,7 +79,7 @@ function QuotaDialog({ customer, own, onClose }: DialogProps): JSX.Element {
                 max={most}
                 step={step}
                 placeholder={text.asEverybody}
-                value={value === undefined ? "" : value / unit}
+                defaultValue={value === undefined ? "" : value / unit}
               />
             </label>
           );
