@@ -1,5 +1,5 @@
 import type { PlantedFault } from "./fault.ts";
-import { heldOutputs, session, share, client, servers, bits, memory, signing } from "./tests.ts";
+import { givenBlobs, heldOutputs, session, share, client, servers, bits, memory, signing } from "./tests.ts";
 
 /** Faults of the clients. */
 export const clientsFaults: readonly PlantedFault[] = [
@@ -16,6 +16,13 @@ export const clientsFaults: readonly PlantedFault[] = [
     find: "if (entry && entry.staleAcknowledgements > 0) {",
     replace: "if (entry && entry.staleAcknowledgements > 99) {",
     tests: session,
+  },
+  {
+    name: "bytes that came with a lease are not verified",
+    file: "shared/client/data/blob-access.ts",
+    find: "given && (await this.#ports.blobs.hash(given)) === name.sha256",
+    replace: "given !== undefined",
+    tests: givenBlobs,
   },
   {
     name: "the first tasks of a slot are computed without a rest",

@@ -45,6 +45,7 @@ export const session = [
   "test/client/session/modes.test.ts",
   "test/client/session/tasks.test.ts",
 ];
+export const givenBlobs = ["test/client/data/blob-access.test.ts"];
 export const share = ["test/client/session/share.test.ts"];
 export const client = [
   "test/client/client.test.ts",

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import type { ResultLine } from "../../shared/wire/rest/results.ts";
@@ -35,7 +36,8 @@ test.skipIf(!hasCurl)(`a whole job with curl alone${whyNoCurl}`, async () => {
     return (await exec("curl", [...common, ...parts], { cwd: directory })).stdout;
   };
   await writeFile(join(directory, "kernel.js"), "export default ({ n }) => n * n;\n");
-  await writeFile(join(directory, "inputs.ndjson"), [1, 2, 3].map((n) => `{"input":{"n":${n}}}\n`).join(""));
+  const inputs = [1, 2, 3].map((n) => `{"input":{"n":${n}}}\n`).join("");
+  await writeFile(join(directory, "inputs.ndjson.gz"), gzipSync(inputs));
   await writeFile(join(directory, "map.mrc"), Buffer.alloc(3_000_000, 1));
   const blob = sha256(Buffer.alloc(3_000_000, 1));
 
@@ -53,15 +55,17 @@ test.skipIf(!hasCurl)(`a whole job with curl alone${whyNoCurl}`, async () => {
   const job = `${server.url}/api/jobs/${id}`;
   const submitted = await curl(
     "--data-binary",
-    "@inputs.ndjson",
+    "@inputs.ndjson.gz",
     "-H",
     "Content-Type: application/x-ndjson",
+    "-H",
+    "Content-Encoding: gzip",
     `${job}/tasks`,
   );
   expect(JSON.parse(submitted)).toEqual({ added: 3, repeated: 0, total: 3 });
   await curl("-X", "POST", `${job}/close`);
   server.client((input) => (input as { n: number }).n ** 2);
-  const results = (await curl("-N", `${job}/results?follow=1`))
+  const results = (await curl("-N", "--compressed", `${job}/results?follow=1`))
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as ResultLine);
