@@ -66,6 +66,9 @@ function hasBody(req: Request): boolean {
 
 /** @throws PlatformError BAD_REQUEST naming the first fault */
 export function check<S extends v.GenericSchema>(schema: S, value: unknown, what: string): v.InferOutput<S> {
+  // Valibot takes an array without named elements for an object.
+  if (Array.isArray(value) && schema.type.endsWith("object"))
+    throw new PlatformError("BAD_REQUEST", `In the ${what}: expected an object, and it is an array.`);
   const parsed = v.safeParse(schema, value, { abortEarly: true });
   if (parsed.success) return parsed.output;
   const issue = parsed.issues[0];

@@ -84,7 +84,7 @@ describe("[QUOTA-7] PUT /api/quotas/{customer}", () => {
     ]);
     await refusal(await put("ada", { jobs: 1 }, server.tokens.customer), 403, "FORBIDDEN");
     await refusal(await put("nobody", { jobs: 1 }), 404, "NOT_FOUND");
-    for (const wrong of [{ jobs: -1 }, { bytes: 1.5 }, { bytes: 1e300 }, { slots: 1 }, { jobs: "1" }])
+    for (const wrong of [[], { jobs: -1 }, { bytes: 1.5 }, { bytes: 1e300 }, { slots: 1 }, { jobs: "1" }])
       await refusal(await put("ada", wrong), 400, "BAD_REQUEST");
   });
 });
