@@ -466,7 +466,7 @@ describe("a job's page", () => {
       ((await server.api("GET", "/api/usage")) as unknown as { ownQuota: unknown }[])[0]?.ownQuota;
     await page.goto(`http://localhost:${server.port}/admin#/access`);
     await click(page, "Quota");
-    await page.waitForSelector("input[name=bytes]");
+    await page.waitForSelector("input[name=bytes]", { visible: true });
     await page.type("input[name=bytes]", "1.5");
     await page.type("input[name=openTasks]", "70");
     await click(page, "Set quota");
@@ -475,7 +475,7 @@ describe("a job's page", () => {
     await page.goto(`http://localhost:${server.port}/admin#/`);
     await untilText(page, /carol\s+with a quota of its own[\s\S]*of 1\.50? GiB[\s\S]*of 70/);
     await click(page, "Quota");
-    await page.waitForSelector("input[name=openTasks]");
+    await page.waitForSelector("input[name=openTasks]", { visible: true });
     expect(await page.$eval("input[name=openTasks]", (input) => (input as { value: string }).value)).toBe(
       "70",
     );

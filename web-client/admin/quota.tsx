@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { OwnQuotas, UsageInfo } from "../../shared/wire/rest/usage.ts";
 import { shownName } from "../ui/shown-name.ts";
 import { act } from "./state.ts";
@@ -45,7 +45,7 @@ interface DialogProps {
 function QuotaDialog({ customer, own, onClose }: DialogProps): JSX.Element {
   const text = texts.access.quota;
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   const send = async (form: HTMLFormElement): Promise<void> => {
     const given = new FormData(form);
     const wanted = Object.fromEntries(
