@@ -38,7 +38,9 @@ export const documented: Scene = {
     const volunteer = await browser.newTab();
     await volunteer.open(server.url);
     await take(volunteer, "volunteer-start");
-    await threeJobs(server);
+    await submit(server, "estimate defocus", 12);
+    await submit(server, "projection matching, round 3", 400);
+    await submit(server, "class averages", 64);
     await volunteer.open(`${server.url}/?auto=1`);
     const admin = await signedIn(server, browser);
     // By then the pages show failures, a curve, and a job whose results were audited.
