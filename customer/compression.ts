@@ -25,7 +25,7 @@ export class Distance {
     if (/\bgzip\b/.test(headers.get("accept-encoding") ?? "")) this.#taking.add(url);
   }
 
-  /** What a request with values has in place of its body, and further headers; without a body it asks for a compressed reply. */
+  /** Body and further headers of a request with values: compressed where that pays. A request without a body asks for a compressed reply. */
   async compressed<Body>(
     body: Body,
     url: string,

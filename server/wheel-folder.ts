@@ -25,7 +25,7 @@ export class WheelFolder {
     const files = await readdir(this.#folder).catch(() => []);
     const found = files.filter((file) => file.endsWith(".whl")).toSorted();
     const wheels: StoredWheel[] = [];
-    // One wheel at a time is in memory: all of a release of Pyodide have hundreds of MB.
+    // Wheels are read one after the other: those of a release of Pyodide have hundreds of MB together.
     for (const file of found) {
       const wheel = await this.#open(file).catch(() => undefined);
       if (wheel) wheels.push(wheel);

@@ -26,7 +26,7 @@ export function quotaCommand(): Command {
     .option("--as-everybody", "take its own bounds back first")
     .addHelpText(
       "after",
-      "\nWhat is not given stays. Bounds hold at once, at all servers; nothing that is kept is deleted.",
+      "\nBounds that are not given stay. They hold at once, at all servers; nothing that is kept is deleted.",
     )
     .action(async (customer: string, flags: QuotaFlags) => {
       const { gb, jobs, kernels, openTasks, asEverybody = false } = flags;

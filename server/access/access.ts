@@ -141,7 +141,7 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
         forget(id);
         for (const listener of listeners) listener(id);
       }
-      // What a token allows may have changed.
+      // The bound on clients of a token may have changed.
       principals.clear();
     },
     list: async () => (await store.listTokens()).map(infoOf),

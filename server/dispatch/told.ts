@@ -12,7 +12,7 @@ export type Told =
   | { readonly type: "ended"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
   /** Tasks that the sender gave back, because its clients cannot give the opinions that they lack. */
   | { readonly type: "handedOver"; readonly job: JobId; readonly tasks: readonly HandedOver[] }
-  /** What became of results of a client that is not at the sender. */
+  /** Results of a client that is not at the sender were accepted or withdrawn. */
   | { readonly type: "verdict"; readonly client: ClientId; readonly verdict: Verdict }
   /** An administrator bans, disconnects or asks to reload a client that is not at the sender. */
   | { readonly type: "ban"; readonly client: string; readonly reason: string }

@@ -89,7 +89,7 @@ function job(
 </li>`;
 }
 
-/** What the page needs of a language. */
+/** Texts and formats of a language. */
 interface Speaker {
   readonly texts: PublicPageTexts;
   readonly count: (count: number) => string;

@@ -495,7 +495,7 @@ export interface TokenRow {
   readonly maxClients?: number | undefined;
 }
 
-/** What a token allows from now on. */
+/** A changed bound of a token. */
 export type TokenChange = Pick<TokenRow, "maxClients">;
 
 /** Kinds of changes of a job: tasks that can be claimed, outcomes, its state or options, provisional results or the statement. */

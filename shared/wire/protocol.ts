@@ -257,7 +257,7 @@ const serverMessageSchema = v.variant("type", serverMessages);
 export type ClientMessage = v.InferOutput<typeof clientMessageSchema>;
 /** Server → client. */
 export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
-/** What became of provisional results. */
+/** Provisional results that were accepted or withdrawn. */
 export type Verdict = Extract<ServerMessage, { type: "verdict" }>;
 /** Why a server has no task for a client. */
 export type IdleReason = NonNullable<Extract<ServerMessage, { type: "heartbeat" }>["idle"]>;

@@ -354,7 +354,7 @@ describe("data, tokens and the rest", () => {
     expect((await manyhands(["quota", "bert", "--gb", "3", "--jobs", "8"])).out).toMatch(
       /^bert \* +0 B of 3\.?0* GiB .* 0 of 8 /m,
     );
-    // What is not given stays.
+    // Bounds that are not given stay.
     expect((await manyhands(["quota", "bert", "--open-tasks", "9"])).out).toMatch(
       /3\.?0* GiB .* 0 of 8 +0 of 9/,
     );

@@ -10,8 +10,8 @@ export const leavesTimers = `
       Promise.resolve().then(() => new Promise(() => {})).then(again);
       return typeof Atomics.waitAsync;
     }
-    // A timer that is left behind would come in this time.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // A timer that is left behind would come between those of this task.
+    for (let turn = 0; turn < 25; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
     return came;
   };`;
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 const isolation = new URL("../../node-client/commands/isolation.ts", import.meta.url).href;
 const tells = `import(${JSON.stringify(isolation)}).then(({ isolationLacks }) => console.log(String(isolationLacks())))`;
 
-/** What a client on a machine says whose `/proc` is covered in part, as in containers and in units of systemd. */
+/** Output of a client whose `/proc` is covered in part, as in containers and in units of systemd. */
 const told = spawnSync(
   "unshare",
   [

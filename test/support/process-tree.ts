@@ -40,7 +40,7 @@ function parentOf(pid: number): number | undefined {
   return state === "Z" ? undefined : Number(parent);
 }
 
-/** What Linux tells of a process, from its state on. */
+/** Fields of `/proc/PID/stat`, from the state on. */
 function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

@@ -315,7 +315,7 @@ describe("[STEER-1] several jobs at once", () => {
     await untilText(page, /Pause 2 jobs\?/);
     await click(page, "Pause 2 jobs");
     await until(async () => (await states())["paused"] === 2);
-    // What was done to them is no longer ticked.
+    // Jobs are no longer ticked once they are paused.
     await page.waitForSelector("[aria-label='Ticked jobs']", { hidden: true });
     await page.locator("[aria-labelledby=jobs] input[aria-label='Tick all of this page']").click();
     await untilText(page, /100 jobs ticked/);

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
-/** What the page says to those who see it or hear it, but for what it marks as English, for code, and for names. */
+/** Words of the page, shown and for screen readers, without code, names, and what is marked as English. */
 const saidOnPage = `[...document.body.querySelectorAll("*")]
   .filter((element) => !element.closest("[lang=en], code, pre, script, style, noscript"))
   .flatMap((element) => [

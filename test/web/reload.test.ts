@@ -28,7 +28,7 @@ async function computing(
     timeoutMs: 60_000,
   });
   await press(page, "Start computing");
-  // What loads after the first task is there.
+  // The part of the page that loads after the first task is there.
   await untilText(page, /Pause for[\s\S]*task 0/);
   return { page, id, isSame: await marked(page) };
 }

@@ -157,7 +157,7 @@ function howVerified({ verify }: JobInfo): string {
   return typeof verify === "string" ? trust[verify] : trust.quorum(verify.quorum);
 }
 
-/** What was verified so far. The sentence is the server's, and English. */
+/** The job's statement of trust, a sentence of the server in English. */
 function Statement({ job }: { job: JobInfo }): JSX.Element | null {
   const statement = statementText(job);
   if (statement !== undefined)

@@ -4,7 +4,7 @@ import { actOnTicked, tickAll, ticks } from "./job-pages.ts";
 import { texts } from "./texts/current.ts";
 import { TickedBar } from "./ticks.tsx";
 
-/** What may be done to all ticked jobs at once. */
+/** Buttons that act on all ticked jobs. */
 export function TickedJobs(): JSX.Element {
   const noun = texts.counts.jobs(ticks.ids.value.size);
   const { title, pause, resume, retry, cancel } = texts.jobs.ticked;

@@ -84,7 +84,7 @@ export function TickPageBox({
   );
 }
 
-/** What may be done to all ticked rows at once. */
+/** Buttons that act on all ticked rows. */
 export function TickedBar({
   ticks,
   label,

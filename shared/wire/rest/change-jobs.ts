@@ -3,7 +3,7 @@ import { jobIdSchema } from "../../ids.ts";
 import { recordLimits } from "../../limits.ts";
 import { refusalSchema } from "./requeue.ts";
 
-/** What may be done to several jobs at once. Failed tasks have a request of their own, `POST /api/requeue-failed`. */
+/** Verbs of a request that changes several jobs. Failed tasks are tried again by `POST /api/requeue-failed`. */
 export const jobVerbs = ["pause", "resume", "cancel"] as const;
 export type JobVerb = (typeof jobVerbs)[number];
 

@@ -27,7 +27,7 @@ export const usageSchema = v.object({
   /** Tasks without an outcome of jobs that have not ended. */
   openTasks: v.number(),
   quota: v.object({ bytes: v.number(), jobs: v.number(), kernels: v.number(), openTasks: v.number() }),
-  /** Those bounds of `quota` that the customer has of its own. */
+  /** Bounds of this customer alone; `quota` has the others from the server. */
   ownQuota: v.optional(
     v.object({
       bytes: v.optional(v.number()),

@@ -1,4 +1,4 @@
-/** What stands around every part of the page, and is in several of them. */
+/** Words around the parts of the page, and words that several parts share. */
 export const frame = {
   title: "Manyhands: server",
   pages: "Pages",

@@ -19,7 +19,7 @@ export const job = {
     waiting: "waiting",
     open: "open",
   },
-  /** What the kinds of failures mean. */
+  /** Meanings of the kinds of failures. */
   failureKinds: {
     error: "the kernel threw",
     timeout: "ran into its time limit",
