@@ -34,6 +34,13 @@ export const longName =
   "particles-of-beta-galactosidase-picked-again-with-the-new-network-in-all-micrographs-of-the-second-session-of-2026-batch";
 export const rightToLeft = "שחזור תלת־ממדי של ריבוזום";
 
+/** A tab that computes. */
+export async function volunteering(server: RunningServer, browser: TestBrowser): Promise<Tab> {
+  const tab = await browser.newTab();
+  await tab.open(`${server.url}/?auto=1`);
+  return tab;
+}
+
 export async function signedIn(server: RunningServer, browser: TestBrowser): Promise<Tab> {
   const tab = await browser.newTab();
   await tab.open(server.adminUrl);

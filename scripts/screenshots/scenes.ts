@@ -16,6 +16,7 @@ import {
   unfold,
   until,
   untilText,
+  volunteering,
 } from "./lab.ts";
 
 /** Where the pictures of a browser go. */
@@ -80,8 +81,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   busy: {
     prepare: threeJobs,
     async show(server, { browser, take }) {
-      const volunteer = await browser.newTab();
-      await volunteer.open(`${server.url}/?auto=1`);
+      const volunteer = await volunteering(server, browser);
       const admin = await signedIn(server, browser);
       await untilText(volunteer, "delivered");
       await untilText(volunteer, "Computing for");
@@ -125,8 +125,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   failing: {
     prepare: (server) => submit(server, "pick particles", 40, { kernel: { source: failing } }),
     async show(server, { browser, take }) {
-      const volunteer = await browser.newTab();
-      await volunteer.open(`${server.url}/?auto=1`);
+      const volunteer = await volunteering(server, browser);
       const admin = await signedIn(server, browser);
       await untilText(admin, "failed");
       await unfold(admin);
@@ -194,8 +193,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
       await submit(server, rightToLeft, 400, { group: rightToLeft }, token);
     },
     async show(server, { browser, take }) {
-      const volunteer = await browser.newTab();
-      await volunteer.open(`${server.url}/?auto=1`);
+      const volunteer = await volunteering(server, browser);
       await untilText(volunteer, "Computing for");
       await take(volunteer, "volunteer-names");
       await take(await signedIn(server, browser), "admin-names");
@@ -204,8 +202,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   refused: {
     options: { volunteers: "invite" },
     async show(server, { browser, take }) {
-      const volunteer = await browser.newTab();
-      await volunteer.open(`${server.url}/?auto=1`);
+      const volunteer = await volunteering(server, browser);
       await untilText(volunteer, "invitation");
       await take(volunteer, "volunteer-refused");
     },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ClientId } from "../../shared/ids.ts";
 import type { BlobOwner, Store } from "../../server/store/store.ts";
-import { noQuotas, type Usage } from "../../server/store/quotas.ts";
+import { noQuotas, nothing, type Usage } from "../../server/store/quotas.ts";
 import {
   blob,
   done,
@@ -19,15 +19,6 @@ import {
 import { refuses, type StoreHarness, useStore } from "./store-harness.ts";
 
 const ada = { customer: "ada" };
-const nothing: Usage = {
-  inputBytes: 0,
-  outputBytes: 0,
-  blobBytes: 0,
-  kernelBytes: 0,
-  jobs: 0,
-  kernels: 0,
-  openTasks: 0,
-};
 const id = jobId(1);
 
 /** The contract of every Store about blobs, kernels and quotas, and about tokens and bans. */

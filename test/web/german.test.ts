@@ -1,10 +1,11 @@
 import type { Browser, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { signIn } from "../support/admin-page.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { submitJob, submitUnverified } from "../support/jobs.ts";
 import { englishWords } from "../support/languages.ts";
 import { click, openPage, press, untilText } from "../support/pages.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { startTestServer } from "../support/server.ts";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -35,11 +36,6 @@ async function expectGerman(page: Page): Promise<void> {
 /** Files of the page that the browser loaded. */
 const scripts = `performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => name.endsWith(".js"))`;
 
-async function signIn(page: Page, server: TestServer): Promise<void> {
-  await page.waitForSelector("input[name=token]");
-  await page.type("input[name=token]", `${server.token}\n`);
-}
-
 describe("[TEXTS-1] the admin page in a German browser", () => {
   it("speaks German everywhere, and counts as Germans do", async () => {
     const server = await startTestServer();
@@ -50,7 +46,7 @@ describe("[TEXTS-1] the admin page in a German browser", () => {
       "Manyhands: Verwaltung",
     ]);
     await expectGerman(page);
-    await signIn(page, server);
+    await signIn(page, server.token);
     await untilText(page, /Noch keine Aufträge[\s\S]*Noch rechnet niemand/);
     await expectGerman(page);
 
