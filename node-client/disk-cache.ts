@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
+import { linkSync } from "node:fs";
 import { readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { PrecacheSpace, BlobCache, ClientPorts } from "../shared/client/ports.ts";
@@ -6,6 +7,7 @@ import { sha256Schema, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
 import * as v from "valibot";
 import { readWhole, writeAndRename } from "./cache-files.ts";
+import type { LinkedCache } from "./sandbox/linked-files.ts";
 import { takeTurn } from "./turn.ts";
 import { makeDirectory } from "../system/make-directory.ts";
 
@@ -29,7 +31,7 @@ export function partialDirectory(cacheDirectory: string): string {
 interface File {
   size: number;
   usedAt: number;
-  /** Whether this process has read and hashed the file. */
+  /** Whether this process has read and hashed the file, or has written it from hashed bytes. */
   verified: boolean;
 }
 
@@ -44,7 +46,9 @@ interface DiskCacheOptions {
  * and renamed into place, checked against its name when read, and removed when it is the least recently used of a cache over
  * the quota. The directory is the truth; this process's list of it may be out of date, and is corrected when an error shows it.
  */
-export async function openDiskCache(options: DiskCacheOptions): Promise<BlobCache & { close(): void }> {
+export async function openDiskCache(
+  options: DiskCacheOptions,
+): Promise<BlobCache & LinkedCache & { close(): void }> {
   const cache = new DiskCache(options);
   await cache.open();
   return cache;
@@ -65,11 +69,11 @@ interface Keep {
 }
 const keepNothing: Keep = { has: () => false };
 
-class DiskCache implements BlobCache {
+class DiskCache implements BlobCache, LinkedCache {
   readonly precache: PrecacheSpace;
+  readonly quotaBytes: number;
+  readonly linkDirectory: string;
   readonly #blobs: string;
-  readonly #aside: string;
-  readonly #quotaBytes: number;
   readonly #log: ClientPorts["log"];
   /** The least recently used file is the first. */
   #files = new Map<Sha256, File>();
@@ -80,20 +84,20 @@ class DiskCache implements BlobCache {
 
   constructor({ directory, quotaBytes = defaultQuotaBytes, log }: DiskCacheOptions) {
     this.#blobs = join(directory, "blobs");
-    this.#aside = partialDirectory(directory);
-    this.#quotaBytes = quotaBytes;
+    this.linkDirectory = partialDirectory(directory);
+    this.quotaBytes = quotaBytes;
     this.#log = log;
     this.precache = {
       quotaBytes,
       touch: (names) => this.#touch(names),
       put: (sha256, bytes, keep) => this.#putPrecached(sha256, bytes, keep),
-      turn: (key, action) => takeTurn(join(this.#aside, `${key}.lock`), action),
+      turn: (key, action) => takeTurn(join(this.linkDirectory, `${key}.lock`), action),
     };
   }
 
   async open(): Promise<void> {
     makeDirectory(this.#blobs);
-    makeDirectory(this.#aside);
+    makeDirectory(this.linkDirectory);
     await this.#removeLeftovers();
     await this.#scan();
     this.#rescans = setInterval(() => void this.#makeRoom(), rescanEveryMs);
@@ -121,21 +125,33 @@ class DiskCache implements BlobCache {
     return bytes;
   }
 
+  async link(sha256: Sha256, size: number, path: string): Promise<boolean> {
+    if (!this.#files.get(sha256)?.verified) await this.get(sha256);
+    if (this.#files.get(sha256)?.size !== size) return false;
+    try {
+      linkSync(this.#path(sha256), path);
+    } catch {
+      return false;
+    }
+    await this.#used(sha256, size);
+    return true;
+  }
+
   async put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
-    if (this.#files.has(sha256) || bytes.length > this.#quotaBytes) return;
+    if (this.#files.has(sha256) || bytes.length > this.quotaBytes) return;
     await this.#write(sha256, bytes);
-    if (this.#bytes > this.#quotaBytes || this.#files.size > maxFiles) await this.#makeRoom();
+    if (this.#bytes > this.quotaBytes || this.#files.size > maxFiles) await this.#makeRoom();
   }
 
   async #write(sha256: Sha256, bytes: Uint8Array): Promise<void> {
-    await writeAndRename(bytes, join(this.#aside, randomUUID()), this.#path(sha256));
-    this.#remember(sha256, { size: bytes.length, usedAt: timeOfUse(), verified: false });
+    await writeAndRename(bytes, join(this.linkDirectory, randomUUID()), this.#path(sha256));
+    this.#remember(sha256, { size: bytes.length, usedAt: timeOfUse(), verified: true });
   }
 
   /** Room is made before the write, so that no file of `keep` is removed for it. */
   async #putPrecached(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<void> {
-    if (this.#files.has(sha256) || bytes.length > this.#quotaBytes) return;
-    const fits = () => this.#bytes + bytes.length <= this.#quotaBytes && this.#files.size < maxFiles;
+    if (this.#files.has(sha256) || bytes.length > this.quotaBytes) return;
+    const fits = () => this.#bytes + bytes.length <= this.quotaBytes && this.#files.size < maxFiles;
     if (!fits()) {
       // A removal that is under way has another `keep`.
       while (this.#makingRoom) await this.#makingRoom;
@@ -210,7 +226,7 @@ class DiskCache implements BlobCache {
   async #scanAndRemove(keep: Keep, forBytes: number): Promise<void> {
     await this.#scan();
     const isOver = (share: number): boolean =>
-      this.#bytes + forBytes > this.#quotaBytes * share || this.#files.size > maxFiles * share;
+      this.#bytes + forBytes > this.quotaBytes * share || this.#files.size > maxFiles * share;
     if (!isOver(1) && (forBytes === 0 || this.#files.size < maxFiles)) return;
     for (const [sha256] of this.#files) {
       if (!isOver(roomTo)) break;
@@ -252,10 +268,10 @@ class DiskCache implements BlobCache {
 
   /** Removes files of clients that were killed while they wrote. */
   async #removeLeftovers(): Promise<void> {
-    for (const name of await readdir(this.#aside)) {
-      const path = join(this.#aside, name);
+    for (const name of await readdir(this.linkDirectory)) {
+      const path = join(this.linkDirectory, name);
       const { mtimeMs = Date.now() } = (await stat(path).catch(() => undefined)) ?? {};
-      if (Date.now() - mtimeMs > leftoverMs) await rm(path, { force: true });
+      if (Date.now() - mtimeMs > leftoverMs) await rm(path, { recursive: true, force: true });
     }
   }
 }

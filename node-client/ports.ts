@@ -67,6 +67,7 @@ export async function openNodePorts(options: NodePortsOptions): Promise<NodePort
       outbox: createDiskOutbox(directory, log),
       sandboxes: createProcessSandboxes({
         cacheDirectory,
+        cache,
         ...(niceness !== undefined && { niceness }),
       }),
       ...(commands && { commands }),

@@ -8,18 +8,22 @@ export const processOverheadMb = 192;
 /** Writable address space that an idle Node process reserves: 572 MB, nearly all of it V8's code range. */
 const reservedMb = 1024;
 
-/** Program and arguments that start one sandbox process, which reads its code from standard input. */
-export function childCommand(memoryMb: number): { program: string; parameters: string[] } {
+/**
+ * Program and arguments that start one sandbox process, which reads its code from standard input.
+ * @param readable - the only directory whose files the process may read; absent: none
+ */
+export function childCommand(memoryMb: number, readable?: string): { program: string; parameters: string[] } {
   const launcher = [...limitsLauncher(memoryMb), ...deathLauncher()];
   const [program = process.execPath, ...rest] = launcher;
-  const flags = nodeFlags(memoryMb);
+  const flags = nodeFlags(memoryMb, readable);
   return { program, parameters: launcher.length > 0 ? [...rest, process.execPath, ...flags] : flags };
 }
 
-function nodeFlags(memoryMb: number): string[] {
+function nodeFlags(memoryMb: number, readable: string | undefined): string[] {
   return [
-    // Node gets no --allow-…: the process has no file, network, process, worker or addon.
+    // Without further --allow-… the process has no other file, and no network, process, worker or addon.
     "--permission",
+    ...(readable === undefined ? [] : [`--allow-fs-read=${join(readable, "*")}`]),
     `--max-old-space-size=${memoryMb}`,
     "--no-addons",
     "--disable-sigusr1",

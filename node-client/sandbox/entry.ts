@@ -6,13 +6,14 @@ import * as comlink from "comlink";
 import type { Value } from "../../shared/wire/codec.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import type { VerifyingCall } from "../../shared/wire/protocol.ts";
-import type { RunnerHost, SandboxHost } from "../../shared/client/ports.ts";
+import type { RunnerHost } from "../../shared/client/ports.ts";
 import { callCommand } from "./command-call.ts";
 import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
 import { makePortable } from "../../shared/client/sandbox/portable/make-portable.ts";
 import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
 import { openBlockingPipe } from "./blocking-pipe.ts";
-import { completed, frameEndpoint, type Frame, type ProcessRunner } from "./frames.ts";
+import { fileReader } from "./file-reader.ts";
+import { completed, frameEndpoint, type Frame, type ProcessHost, type ProcessRunner } from "./frames.ts";
 import { makeProcessHarmless } from "./harmless-process.ts";
 import { makeReplacements, stripGlobals } from "./kernel-globals.ts";
 import { importKernel, refuseImports } from "./kernel-modules.ts";
@@ -46,9 +47,10 @@ async function importModule(source: Uint8Array, sha256: string): Promise<{ defau
   };
 }
 
-const remote = comlink.wrap<Required<SandboxHost>>(hostChannel.endpoint);
+const remote = comlink.wrap<Required<ProcessHost>>(hostChannel.endpoint);
+const readFile = fileReader((name, done) => remote.file(name, done));
 const host: RunnerHost = {
-  data: (name, range) => remote.data(name, range),
+  data: async (name, range) => (await readFile(name, range)) ?? remote.data(name, range),
   put: (bytes) => remote.put(bytes),
   command: (request) => callCommand((call) => remote.command(call), request),
   report: (report) => remote.report(report),

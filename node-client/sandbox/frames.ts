@@ -1,5 +1,6 @@
 import type { Endpoint } from "comlink";
-import type { Sandbox } from "../../shared/client/ports.ts";
+import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
+import type { BlobName } from "../../shared/data-reference.ts";
 import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 
 /**
@@ -103,3 +104,12 @@ function replaced(value: unknown, replace: (value: unknown) => unknown, depth = 
 
 /** The runner of a sandbox process, as the client calls it. */
 export type ProcessRunner = Pick<Sandbox, "load"> & Pick<KernelRunner, "run">;
+
+/** The client, as a sandbox process calls it. */
+export interface ProcessHost extends SandboxHost {
+  /**
+   * Path of a file with all bytes of a blob, for the process to read. Undefined when the bytes are to be had by `data` alone.
+   * @param done - paths that the process has read, which are files no longer
+   */
+  file(name: BlobName, done: readonly string[]): Promise<string | undefined>;
+}

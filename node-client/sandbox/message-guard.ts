@@ -2,7 +2,7 @@
  * A kernel shares its process with the runner and can send any message. comlink would follow any path in a message (`["report",
  * "constructor", "constructor"]` is `Function`), so messages are checked before comlink sees them.
  */
-const hostCalls: Readonly<Record<string, number>> = { data: 2, put: 1, command: 1, report: 1 };
+const hostCalls: Readonly<Record<string, number>> = { data: 2, file: 2, put: 1, command: 1, report: 1 };
 
 /** Whether a message is a plain call of one of the host's functions. */
 export function isHostCall(message: unknown): boolean {

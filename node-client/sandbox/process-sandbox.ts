@@ -5,6 +5,7 @@ import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
 import { outgrown } from "../../shared/client/sandbox/outgrown.ts";
 import { childCommand, diesWithParent, processOverheadMb } from "./child-command.ts";
 import { frameEndpoint, type FrameEndpoint, type ProcessRunner } from "./frames.ts";
+import { LinkedFiles, type LinkedCache } from "./linked-files.ts";
 import { SandboxChannel } from "./sandbox-channel.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { guardHost } from "./guarded-host.ts";
@@ -33,6 +34,8 @@ interface StartOptions {
   readonly code: string;
   readonly memoryMb: number;
   readonly niceness: number;
+  /** Cache whose files the process may read when its kernel asks for them. */
+  readonly cache?: LinkedCache | undefined;
 }
 
 /**
@@ -51,6 +54,7 @@ class ProcessSandbox implements Sandbox {
   readonly #child: ChildProcess;
   readonly #runner: comlink.Remote<ProcessRunner>;
   readonly #host: SandboxHost;
+  readonly #files: LinkedFiles | undefined;
   readonly #calls = new PendingCalls();
   readonly #channel: SandboxChannel;
   /** The reason why this side ended the process; without a verdict the process ended by itself. */
@@ -59,8 +63,9 @@ class ProcessSandbox implements Sandbox {
   #stopped = false;
   #becomeReady: () => void = () => undefined;
 
-  constructor(host: SandboxHost, { code, memoryMb, niceness }: StartOptions) {
-    const { program, parameters } = childCommand(memoryMb);
+  constructor(host: SandboxHost, { code, memoryMb, niceness, cache }: StartOptions) {
+    this.#files = cache && openFiles(cache, host);
+    const { program, parameters } = childCommand(memoryMb, this.#files?.directory);
     this.#child = spawn(program, parameters, {
       // The environment is empty, because the client's has tokens, paths and names. The fixed time zone hides the machine's.
       env: { TZ: "UTC" },
@@ -82,7 +87,7 @@ class ProcessSandbox implements Sandbox {
     const runnerChannel = frameEndpoint("runner", this.#channel);
     const hostChannel = frameEndpoint("host", this.#channel);
     this.#runner = comlink.wrap<ProcessRunner>(runnerChannel.endpoint);
-    this.#host = guardHost(host, (what) => this.#violated(what));
+    this.#host = guardHost(host, (what) => this.#violated(what), this.#files);
     comlink.expose(this.#host, hostChannel.endpoint);
     this.ended = this.#watchEnd();
     this.ready = this.#watchStart(niceness);
@@ -94,6 +99,7 @@ class ProcessSandbox implements Sandbox {
     });
     void this.ended.then(({ reason = "The sandbox was ended." }) => {
       stopWatching();
+      this.#files?.end();
       this.#calls.die(new Error(reason));
       // comlink keeps the endpoint of each proxy that is in use, and the endpoint has this sandbox.
       this.#runner[comlink.releaseProxy]();
@@ -122,8 +128,9 @@ class ProcessSandbox implements Sandbox {
   }
 
   #stop(): void {
-    if (!stopsIdle || this.#stopped || this.#verdict || this.#calls.size > 0) return;
-    this.#stopped = this.#child.kill("SIGSTOP");
+    if (this.#verdict || this.#calls.size > 0) return;
+    this.#files?.clear();
+    if (stopsIdle && !this.#stopped) this.#stopped = this.#child.kill("SIGSTOP");
   }
 
   terminate(): void {
@@ -184,6 +191,15 @@ class ProcessSandbox implements Sandbox {
       // `close` comes after the end of stderr, which has V8's reason for giving up.
       this.#child.once("close", (code, signal) => end(judgeExit(code, signal, this.#errorOutput)));
     });
+  }
+}
+
+/** Files of a sandbox; undefined where they cannot be made, and bytes cross on the pipe. */
+function openFiles(cache: LinkedCache, host: SandboxHost): LinkedFiles | undefined {
+  try {
+    return new LinkedFiles(cache, (name, range) => host.data(name, range));
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,16 @@
 import type { PlantedFault } from "./fault.ts";
-import { givenBlobs, heldOutputs, session, share, client, servers, bits, memory, signing } from "./tests.ts";
+import {
+  givenBlobs,
+  heldOutputs,
+  linkedFiles,
+  session,
+  share,
+  client,
+  servers,
+  bits,
+  memory,
+  signing,
+} from "./tests.ts";
 
 /** Faults of the clients. */
 export const clientsFaults: readonly PlantedFault[] = [
@@ -254,6 +265,41 @@ export const clientsFaults: readonly PlantedFault[] = [
     find: "apply(lengthGetter, bytes, []) as number",
     replace: "bytes.length",
     tests: ["test/node-client/sandbox-pipe.test.ts"],
+  },
+  {
+    name: "files: a sandbox process may read those of all sandboxes",
+    file: "node-client/sandbox/child-command.ts",
+    find: 'join(readable, "*")',
+    replace: 'join(readable, "..", "*")',
+    tests: linkedFiles,
+  },
+  {
+    name: "files: a sandbox has any one removed",
+    file: "node-client/sandbox/linked-files.ts",
+    find: "if (this.#links.delete(path)) rmSync",
+    replace: "this.#links.delete(path); rmSync",
+    tests: linkedFiles,
+  },
+  {
+    name: "files: a sandbox asks for any name",
+    file: "node-client/sandbox/guarded-host.ts",
+    find: "!v.is(blobNameSchema, name) || ",
+    replace: "",
+    tests: linkedFiles,
+  },
+  {
+    name: "files: those that a kernel has read stay",
+    file: "node-client/sandbox/process-sandbox.ts",
+    find: "    this.#files?.clear();\n",
+    replace: "",
+    tests: linkedFiles,
+  },
+  {
+    name: "files: a cached one is a sandbox's before it is verified",
+    file: "node-client/disk-cache.ts",
+    find: "if (!this.#files.get(sha256)?.verified) await this.get(sha256);",
+    replace: "",
+    tests: ["test/node-client/disk-cache.test.ts"],
   },
   {
     name: "a session keeps the tasks of jobs that are over",

@@ -67,6 +67,30 @@ describe("disk cache", () => {
     expect(await cache.get(name)).toEqual(bytes);
   });
 
+  it("[KERNEL-11] gives verified files a further name, and no others", async () => {
+    const directory = await temporaryDirectory();
+    const [name, bytes] = blob(1000);
+    const [damaged, spoilt] = blob(1000);
+    const writer = await open(directory);
+    await writer.put(name, bytes);
+    await writer.put(damaged, spoilt);
+    await writeFile(path(directory, damaged), spoilt.with(500, spoilt[500]! ^ 1));
+    const cache = await open(directory);
+    const to = (file: string): string => join(cache.linkDirectory, file);
+    expect(await cache.link(name, 1000, to("whole"))).toBe(true);
+    expect(new Uint8Array(await readFile(to("whole")))).toEqual(bytes);
+    expect(await cache.link(name, 999, to("size"))).toBe(false);
+    expect(await cache.link(damaged, 1000, to("damaged"))).toBe(false);
+    expect(await cache.link(blob(10)[0], 10, to("missing"))).toBe(false);
+    expect(await cache.link(name, 1000, join(directory, "no", "directory"))).toBe(false);
+    expect(await readdir(cache.linkDirectory)).toEqual(["whole"]);
+    // What is removed from the cache stays under its further name.
+    const small = await open(directory, { quotaBytes: 1500 });
+    for (let i = 0; i < 2; i++) await small.put(...blob(1000));
+    expect(await small.get(name)).toBeUndefined();
+    expect(new Uint8Array(await readFile(to("whole")))).toEqual(bytes);
+  });
+
   it("takes a file that was cut short for a miss", async () => {
     const directory = await temporaryDirectory();
     const [name, bytes] = blob(1000);

@@ -15,7 +15,14 @@ import { sandboxContract } from "../contract/sandbox.ts";
 import { hostileNodeVectors } from "./hostile-node-vectors.ts";
 import { verifyingVectors } from "./verifying-vectors.ts";
 
-const sandboxes = createProcessSandboxes();
+const directory = await mkdtemp(join(tmpdir(), "manyhands-vectors-"));
+const cache = await openDiskCache({ directory, log: () => undefined });
+afterAll(async () => {
+  cache.close();
+  await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+});
+/** As a client makes them: each may read a directory of its own. */
+const sandboxes = createProcessSandboxes({ cache });
 
 describe("process sandbox", () => {
   sandboxContract([...kernelVectors, ...verifyingVectors], (vector) => runVector(sandboxes, vector));
@@ -23,16 +30,16 @@ describe("process sandbox", () => {
 
 describe.each(origins)("process sandbox with blobs from %s", (origin) => {
   sandboxContract(dataVectors, async (vector) => {
-    const directory = await mkdtemp(join(tmpdir(), "manyhands-vectors-"));
-    const cache = await openDiskCache({ directory, log: () => undefined });
+    const own = await mkdtemp(join(directory, "own-"));
+    const cache = await openDiskCache({ directory: own, log: () => undefined });
     // Bytes as they come from a socket: in a class of Node, in the middle of a buffer.
     const blobs = (vector.blobs ?? []).map((bytes) => Buffer.concat([Buffer.alloc(3), bytes]).subarray(3));
     const hash = async (bytes: Uint8Array): Promise<Sha256> => sha256Hex(bytes);
     try {
-      return await runVector(sandboxes, vector, await readsFrom(origin, cache, blobs, hash));
+      const reads = await readsFrom(origin, cache, blobs, hash);
+      return await runVector(createProcessSandboxes({ cache }), vector, reads);
     } finally {
       cache.close();
-      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
     }
   });
 });
