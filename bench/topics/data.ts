@@ -42,6 +42,17 @@ export const topic: Topic = {
       name: "a loop that reads the same files",
       script: "data/read.ts",
     }),
+    ctxDataOfTab("from the server", "first", [
+      { name: "a plain page that fetches and hashes", script: "data/page-loop.ts", args: ["--way", "fetch"] },
+    ]),
+    ctxDataOfTab("from the tab's cache", "again", [
+      { name: "a plain page's IndexedDB", script: "data/page-loop.ts", args: ["--way", "idb"] },
+      {
+        name: "a plain page's private file system",
+        script: "data/page-loop.ts",
+        args: ["--way", "opfs"],
+      },
+    ]),
     {
       name: "64 outputs of 8 MiB, from kernels to the customer",
       unit: "MiB/s",
@@ -105,5 +116,26 @@ function ctxData(from: string, pass: "first" | "again", ratio: number, peer: Run
     maxRounds: 3,
     manyhands: { name: "headless client, 2 slots", script: "data/kernel.ts", args: ["--pass", pass] },
     peers: [peer],
+  };
+}
+
+/** A tab's cache keeps 512 MiB. */
+function ctxDataOfTab(from: string, pass: "first" | "again", peers: Run[]): Topic["cases"][number] {
+  const services = ["chromium"] as const;
+  return {
+    name: `ctx.data of 256 blobs in a Chromium tab, ${from}`,
+    unit: "MiB/s",
+    better: "higher",
+    goal: { ratio: 0.75, of: peers[0]!.name },
+    args: ["--blobs", "256", "--mib", "256"],
+    quickArgs: ["--blobs", "64", "--mib", "64"],
+    maxRounds: 3,
+    manyhands: {
+      name: "Chromium tab, 2 slots",
+      script: "data/kernel.ts",
+      args: ["--pass", pass, "--client", "chromium"],
+      services,
+    },
+    peers: peers.map((peer) => ({ ...peer, services })),
   };
 }
