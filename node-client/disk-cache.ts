@@ -7,6 +7,8 @@ import { sha256Schema, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
 import * as v from "valibot";
 import { readWhole, writeAndRename } from "./cache-files.ts";
+import type { BlobName } from "../shared/data-reference.ts";
+import { largeBytes } from "./sandbox/frames.ts";
 import type { LinkedCache } from "./sandbox/linked-files.ts";
 import { takeTurn } from "./turn.ts";
 import { makeDirectory } from "../system/make-directory.ts";
@@ -123,6 +125,11 @@ class DiskCache implements BlobCache, LinkedCache {
     }
     await this.#used(sha256, bytes.length);
     return bytes;
+  }
+
+  /** Sandboxes read large files themselves. */
+  isNear({ sha256, size }: BlobName): boolean {
+    return size >= largeBytes && this.#files.get(sha256)?.verified === true;
   }
 
   async link(sha256: Sha256, size: number, path: string): Promise<boolean> {

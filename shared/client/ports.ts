@@ -121,6 +121,8 @@ export interface BlobCache {
   list(): Promise<Sha256[]>;
   /** The listener is called with each change, also with those of another tab or process where the platform shows them. */
   onChange(listener: (change: { added: Sha256[]; removed: Sha256[] }) => void): void;
+  /** Whether nothing is gained by reading a blob before its kernel does. Absent: reading ahead pays. */
+  isNear?(name: BlobName): boolean;
   /** For data that comes before tasks need it; absent where blobs are as near without a cache. */
   readonly precache?: PrecacheSpace;
 }

@@ -84,6 +84,15 @@ describe("disk cache", () => {
     expect(await cache.link(blob(10)[0], 10, to("missing"))).toBe(false);
     expect(await cache.link(name, 1000, join(directory, "no", "directory"))).toBe(false);
     expect(await readdir(cache.linkDirectory)).toEqual(["whole"]);
+    // A large one needs no reading ahead once it is verified.
+    const [large, content] = blob(200_000);
+    await writer.put(large, content);
+    const reader = await open(directory);
+    const isNear = (): boolean | undefined => reader.isNear?.({ sha256: large, size: content.length });
+    expect(isNear()).toBe(false);
+    await reader.get(large);
+    expect(isNear()).toBe(true);
+    expect(cache.isNear?.({ sha256: name, size: 1000 })).toBe(false);
     // What is removed from the cache stays under its further name.
     const small = await open(directory, { quotaBytes: 1500 });
     for (let i = 0; i < 2; i++) await small.put(...blob(1000));

@@ -149,7 +149,8 @@ export class BlobAccess {
   fetchQueued(blobs: readonly QueuedBlob[]): void {
     for (const blob of blobs) {
       const { sha256, size, range } = blob;
-      const isKnown = this.#memory.has(sha256) || this.#underWay.has(sha256);
+      const isNear = this.#ports.cache.isNear?.(blob) === true;
+      const isKnown = isNear || this.#memory.has(sha256) || this.#underWay.has(sha256);
       const isFit = size <= wholeBytes || (range && range[1] - range[0] <= wholeBytes);
       if (isFit && !isKnown && this.#toFetch.length < queuedFetchesWaiting) this.#toFetch.push(blob);
     }

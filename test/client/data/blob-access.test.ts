@@ -16,6 +16,8 @@ class Fixture {
   readonly served = new Map<Sha256, Uint8Array>();
   readonly cached = new Map<Sha256, Uint8Array>();
   readonly fetched: string[] = [];
+  /** Blobs that kernels read as fast without the client's memory. */
+  readonly near = new Set<Sha256>();
   /** Errors of the next transfers, one for each transfer. */
   readonly errors: PlatformError[] = [];
   readonly listErrors: PlatformError[] = [];
@@ -69,6 +71,7 @@ class Fixture {
       put: async (sha256, bytes) => void this.cached.set(sha256, bytes.slice()),
       list: async () => [],
       onChange: () => undefined,
+      isNear: ({ sha256 }) => this.near.has(sha256),
     },
   };
   access = new BlobAccess(this.#ports);
@@ -482,4 +485,13 @@ test("blobs of queued tasks: small ones are fetched once, a few at a time, and n
   expect(f.fetched).toHaveLength(21);
   await Promise.all(names.map((name) => f.access.read(name)));
   expect(f.fetched).toHaveLength(21);
+});
+
+test("[KERNEL-11] blobs that are near are not read for queued tasks", async () => {
+  const f = ready();
+  const [near, far] = [f.add(new Uint8Array(1)), f.add(new Uint8Array(2))];
+  f.near.add(near.sha256);
+  f.access.fetchQueued([near, far]);
+  while (f.cached.size < 1) await f.clock.step();
+  expect(f.fetched).toEqual(["t1: all of 2"]);
 });
