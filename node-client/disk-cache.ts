@@ -25,7 +25,7 @@ const touchEveryMs = 60_000;
 const rescanEveryMs = 5 * 60_000;
 const leftoverMs = 3_600_000;
 
-/** Directory of blobs that are being written and locks of blobs that are being fetched; old files in it are leftovers. */
+/** Directory of blobs that are being written, locks of blobs that are being fetched, and links for sandboxes; what is old in it is left over. */
 export function partialDirectory(cacheDirectory: string): string {
   return join(cacheDirectory, "partial");
 }
