@@ -87,7 +87,12 @@ export class BlobAccess {
         `Bytes ${start} to ${end} of a blob of ${name.size} bytes; expected a range inside it.`,
       );
     const all = end - start === name.size;
-    if (all || name.size <= wholeBytes) return (await this.#whole(name)).subarray(start, end);
+    if (all || name.size <= wholeBytes) {
+      const bytes = await this.#whole(name);
+      // The kernel that reads a part will read others.
+      if (!all) this.#memory.put(name.sha256, bytes);
+      return bytes.subarray(start, end);
+    }
     const cached = this.#memory.get(name.sha256) ?? (await this.#cached(name));
     if (cached) return cached.subarray(start, end);
     return (await this.chunks()).read(name, [start, end]);
@@ -149,8 +154,7 @@ export class BlobAccess {
   fetchQueued(blobs: readonly QueuedBlob[]): void {
     for (const blob of blobs) {
       const { sha256, size, range } = blob;
-      const isNear = this.#ports.cache.isNear?.(blob) === true;
-      const isKnown = isNear || this.#memory.has(sha256) || this.#underWay.has(sha256);
+      const isKnown = this.#isNear(blob) || this.#memory.has(sha256) || this.#underWay.has(sha256);
       const isFit = size <= wholeBytes || (range && range[1] - range[0] <= wholeBytes);
       if (isFit && !isKnown && this.#toFetch.length < queuedFetchesWaiting) this.#toFetch.push(blob);
     }
@@ -209,9 +213,13 @@ export class BlobAccess {
     if (kept?.length === name.size) return Promise.resolve(kept);
     return this.#once(name.sha256, async () => {
       const bytes = (await this.#cached(name)) ?? (await this.#fetchAndCache(name, given));
-      if (bytes.length <= wholeBytes) this.#memory.put(name.sha256, bytes);
+      if (bytes.length <= wholeBytes && !this.#isNear(name)) this.#memory.put(name.sha256, bytes);
       return bytes;
     });
+  }
+
+  #isNear(name: BlobName): boolean {
+    return this.#ports.cache.isNear?.(name) === true;
   }
 
   #once(key: string, start: () => Promise<Uint8Array>): Promise<Uint8Array> {

@@ -487,11 +487,21 @@ test("blobs of queued tasks: small ones are fetched once, a few at a time, and n
   expect(f.fetched).toHaveLength(21);
 });
 
-test("[KERNEL-11] blobs that are near are not read for queued tasks", async () => {
+test("[KERNEL-11] blobs that are near are not read for queued tasks, and take no memory unless parts are read", async () => {
   const f = ready();
-  const [near, far] = [f.add(new Uint8Array(1)), f.add(new Uint8Array(2))];
+  const [near, far] = [f.add(new Uint8Array(9)), f.add(new Uint8Array(2))];
   f.near.add(near.sha256);
   f.access.fetchQueued([near, far]);
   while (f.cached.size < 1) await f.clock.step();
   expect(f.fetched).toEqual(["t1: all of 2"]);
+  const fetchedAgain = async (range?: [number, number]): Promise<boolean> => {
+    f.cached.delete(near.sha256);
+    const before = f.fetched.length;
+    await f.access.read(near, range);
+    return f.fetched.length > before;
+  };
+  expect(await fetchedAgain()).toBe(true);
+  expect(await fetchedAgain()).toBe(true);
+  expect(await fetchedAgain([1, 3])).toBe(true);
+  expect(await fetchedAgain([1, 4])).toBe(false);
 });
