@@ -7,7 +7,7 @@ import type { Precacher } from "./data/precacher.ts";
 import type { ClientDescription, ClientPorts, TransportConnection, TransportHandlers } from "./ports.ts";
 import { describeThrown } from "./sandbox/runner-failure.ts";
 import { SandboxDriver } from "./sandbox/driver.ts";
-import { heldBlobs } from "./session/tasks.ts";
+import { heldBlobs, isHeld } from "./session/tasks.ts";
 import { isUploadWanted } from "./session/delivery.ts";
 import type { SessionEvent, SessionInstruction } from "./session/events.ts";
 import type { SessionState } from "./session/state.ts";
@@ -198,10 +198,14 @@ class ClientRuntime implements Client {
       case "runTasks":
         return this.#sandboxes.run(instruction);
       case "fetchQueued":
-        return this.#blobs.fetchQueued(instruction.blobs);
+        return this.#blobs.fetchQueued(instruction.blobs, () =>
+          isHeld(this.#session.state, instruction.lease),
+        );
       case "fetchRanges":
         return this.#withPrecacher((precacher) =>
-          this.#blobs.fetchQueued(precacher.rangesIn(instruction.input)),
+          this.#blobs.fetchQueued(precacher.rangesIn(instruction.input), () =>
+            isHeld(this.#session.state, instruction.lease),
+          ),
         );
       case "startPrecache":
         return this.#withPrecacher((precacher) => precacher.start(instruction.id, instruction.blobs));

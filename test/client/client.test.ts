@@ -30,6 +30,8 @@ class Bench {
   readonly statuses: ClientStatus[] = [];
   readonly log: string[] = [];
   readonly blobs = new Map<string, Uint8Array>([[kernel.sha256, source]]);
+  /** Names of the blobs that were fetched. */
+  readonly fetched: string[] = [];
   readonly saved: OutboxEntry[] = [];
   readonly sandboxes: ModelSandboxes;
   handlers: TransportHandlers | undefined;
@@ -55,7 +57,10 @@ class Bench {
           },
         },
         blobs: {
-          fetch: async ({ sha256 }) => this.blobs.get(sha256)!.slice(),
+          fetch: async ({ sha256 }) => {
+            this.fetched.push(sha256);
+            return this.blobs.get(sha256)!.slice();
+          },
           chunks: async ({ sha256 }) => chunkDigests(this.blobs.get(sha256)!),
           hash,
           upload: async (bytes) => {
@@ -134,6 +139,27 @@ describe("the client over its ports", () => {
     await settled();
     expect(bench.heard).toHaveLength(frames + 1);
     expect(bench.heard.at(-1)?.map(({ type }) => type)).toContain("release");
+  });
+
+  test("[MILES-6] data of tasks that were cancelled is not fetched", async () => {
+    const bench = new Bench();
+    await bench.join();
+    const names = Array.from({ length: 8 }, (_, at) => {
+      const bytes = encodeValue(at);
+      const sha256: Sha256 = sha256Hex(bytes);
+      bench.blobs.set(sha256, bytes);
+      return { sha256, size: bytes.length };
+    });
+    bench.say({ type: "lease", job, tasks: [leased(0, { input: names[0]! })] });
+    await bench.until(() => bench.of("results").length > 0);
+    bench.say(
+      { type: "lease", job, tasks: names.slice(1).map((blob, at) => leased(at + 1, { input: blob })) },
+      { type: "cancel", job: job.id },
+    );
+    bench.say({ type: "lease", job, tasks: [leased(9, { input: input(9) })] });
+    await bench.until(() => bench.of("results").length > 1);
+    // The three transfers that a client begins at once had begun before the cancel.
+    expect(bench.fetched).toEqual([kernel.sha256, ...names.slice(0, 4).map(({ sha256 }) => sha256)]);
   });
 
   test("stop: goodbye is on the wire and the sandboxes are dead before it returns", async () => {

@@ -41,7 +41,7 @@ export class BlobAccess {
   #busy = 0;
   readonly #quiet = new Set<() => void>();
   #fetching = 0;
-  #toFetch: QueuedBlob[] = [];
+  #toFetch: { readonly blob: QueuedBlob; readonly isWanted: () => boolean }[] = [];
   #ticket: string | undefined;
   #connected = false;
   #closed = false;
@@ -150,33 +150,41 @@ export class BlobAccess {
     this.#whole(name, bytes.slice()).catch(() => undefined);
   }
 
-  /** Fetches data of queued tasks into the cache: blobs that are small enough to be fetched whole, and ranges up to that size. */
-  fetchQueued(blobs: readonly QueuedBlob[]): void {
+  /**
+   * Fetches data of queued tasks into the cache: blobs that are small enough to be fetched whole, and ranges up to that size.
+   * @param isWanted - called in the turn of each: what no task here needs any more is not fetched, and would be refused
+   */
+  fetchQueued(blobs: readonly QueuedBlob[], isWanted: () => boolean): void {
     for (const blob of blobs) {
       const { sha256, size, range } = blob;
       const isKnown = this.#isNear(blob) || this.#memory.has(sha256) || this.#underWay.has(sha256);
       const isFit = size <= wholeBytes || (range && range[1] - range[0] <= wholeBytes);
-      if (isFit && !isKnown && this.#toFetch.length < queuedFetchesWaiting) this.#toFetch.push(blob);
+      if (isFit && !isKnown && this.#toFetch.length < queuedFetchesWaiting)
+        this.#toFetch.push({ blob, isWanted });
     }
-    while (this.#fetching < transfersAtOnce && this.#toFetch.length > 0) this.#fetchNext();
+    this.#fetchNext();
   }
 
   #fetchNext(): void {
-    const name = this.#toFetch.shift();
-    if (!name) return;
-    this.#fetching++;
-    const fetched = name.size > wholeBytes ? this.read(name, name.range) : this.#whole(name);
-    fetched
-      .catch((error: unknown) => {
-        this.#ports.log("debug", "A blob of a queued task could not be fetched.", {
-          sha256: name.sha256,
-          error,
+    while (this.#fetching < transfersAtOnce) {
+      const next = this.#toFetch.shift();
+      if (!next) return;
+      if (!next.isWanted()) continue;
+      const { blob } = next;
+      this.#fetching++;
+      const fetched = blob.size > wholeBytes ? this.read(blob, blob.range) : this.#whole(blob);
+      fetched
+        .catch((error: unknown) => {
+          this.#ports.log("debug", "A blob of a queued task could not be fetched.", {
+            sha256: blob.sha256,
+            error,
+          });
+        })
+        .finally(() => {
+          this.#fetching--;
+          this.#fetchNext();
         });
-      })
-      .finally(() => {
-        this.#fetching--;
-        this.fetchQueued([]);
-      });
+    }
   }
 
   /**

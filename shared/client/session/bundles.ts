@@ -10,7 +10,7 @@ import { ignore } from "./ignore.ts";
 import { noteCheckpoint, noteLines, noteProgress } from "./reports.ts";
 import { closeSandbox, idleEndsAt, rest } from "./slots.ts";
 import { idle, type Bundle, type HeldTask, type SessionState } from "./state.ts";
-import { forget, releaseTasks, requeue } from "./tasks.ts";
+import { fetchAhead, forget, needs, releaseTasks, requeue } from "./tasks.ts";
 
 /**
  * The top level of a kernel's module has this long, or `timeoutMs` when that is longer: large modules are compiled in it. A customer
@@ -49,10 +49,13 @@ export function startBundle(state: SessionState, slot: number, run: number): voi
   heard(state, bundle);
 }
 
-/** Notes how long data of a task was on its way. Kernels come once. */
+/** Notes how long data of a task was on its way. Kernels come once. After the first data of a job, the others are fetched, too. */
 export function noteFetched(state: SessionState, sha256: Sha256, ms: number): void {
   for (const { descriptor } of state.jobs.values()) if (descriptor.kernel.sha256 === sha256) return;
   state.fetchMs = Math.max(state.fetchMs, ms);
+  for (const { work } of state.slots.values())
+    if (work.state === "bundled" && !work.job.isFetchedAhead)
+      for (const task of work.remaining.values()) if (needs(task, sha256)) fetchAhead(state, work.job);
 }
 
 /** A task's time runs from here. */
@@ -104,6 +107,7 @@ function finishTasks(state: SessionState, bundle: Bundle, finished: readonly Fin
   });
   job.meanMs = updateMean(job.meanMs, results.length, totalMs);
   state.meanMs = updateMean(state.meanMs, results.length, totalMs);
+  fetchAhead(state, job);
   deliver(state, job.id, results);
   bundle.fraction = 0;
   bundle.progressOf = undefined;

@@ -129,10 +129,10 @@ export type SessionInstruction =
       readonly seed: string;
       readonly tasks: readonly LeasedTask[];
     }
-  /** Fetch blobs into the cache that queued tasks need. */
-  | { readonly type: "fetchQueued"; readonly blobs: readonly BlobName[] }
-  /** Fetches the ranges of large blobs that the input of a queued task names. */
-  | { readonly type: "fetchRanges"; readonly input: Uint8Array }
+  /** Fetches blobs into the cache that a task needs, while the task is here. */
+  | { readonly type: "fetchQueued"; readonly lease: LeaseKey; readonly blobs: readonly BlobName[] }
+  /** Fetches the ranges of large blobs that the input of a task names, while the task is here. */
+  | { readonly type: "fetchRanges"; readonly lease: LeaseKey; readonly input: Uint8Array }
   /** Fetch blobs into the cache behind those that tasks need, and report by `precacheMoved`; until `stopPrecache`. */
   | { readonly type: "startPrecache"; readonly id: number; readonly blobs: readonly PrecacheItem[] }
   | { readonly type: "stopPrecache"; readonly id: number }

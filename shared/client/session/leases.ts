@@ -1,4 +1,3 @@
-import type { BlobName } from "../../data-reference.ts";
 import type { JobId, TaskIndex } from "../../ids.ts";
 import { limits } from "../../limits.ts";
 import type { JobDescriptor, LeasedTask, LeaseKey } from "../../wire/protocol.ts";
@@ -6,6 +5,7 @@ import { forgetResult, redeliver } from "./delivery.ts";
 import { rerunBundle } from "./bundles.ts";
 import { ignore } from "./ignore.ts";
 import {
+  keyOf,
   newJob,
   queued,
   send,
@@ -14,7 +14,7 @@ import {
   type HeldTask,
   type SessionState,
 } from "./state.ts";
-import { forget, heldCount } from "./tasks.ts";
+import { fetchData, forget, heldCount } from "./tasks.ts";
 
 /** Jobs without a lease are kept, for their measured run times, up to about this many. */
 const jobsRemembered = 256;
@@ -26,7 +26,6 @@ export function takeLease(
 ): void {
   const job = jobOf(state, descriptor);
   const refused: LeaseKey[] = [];
-  const blobs: BlobName[] = job.tasks.size === 0 ? [descriptor.kernel] : [];
   // Leases may have left the server before this client's last `want` arrived.
   let room = state.mode === "running" ? limits.tasksHeldPerClient - heldCount(state) : 0;
   for (const task of tasks) {
@@ -35,14 +34,13 @@ export function takeLease(
     // A second lease of a held task: the server took the first one back without this client's notice.
     if (held) renew(state, held, task);
     else if (redeliver(state, job.id, index, attempt)) continue;
-    else if (room-- > 0) addTask(state, job, task, blobs);
+    else if (room-- > 0) addTask(state, job, task);
     else refused.push({ job: job.id, index, attempt });
   }
   if (refused.length > 0) send(state, { type: "release", leases: refused });
-  if (blobs.length > 0 && job.tasks.size > 0) state.out.push({ type: "fetchQueued", blobs });
 }
 
-function addTask(state: SessionState, job: HeldJob, task: LeasedTask, blobs: BlobName[]): void {
+function addTask(state: SessionState, job: HeldJob, task: LeasedTask): void {
   const held: HeldTask = {
     job,
     task,
@@ -52,15 +50,14 @@ function addTask(state: SessionState, job: HeldJob, task: LeasedTask, blobs: Blo
     place: queued,
     checkpoint: undefined,
   };
+  if (job.tasks.size === 0)
+    state.out.push({ type: "fetchQueued", lease: keyOf(held), blobs: [job.descriptor.kernel] });
   job.tasks.set(task.index, held);
   job.queue.push(held);
   state.queuedTasks++;
   const bytes = task.input instanceof Uint8Array ? task.input.length : 0;
   state.meanInputBytes += (bytes - state.meanInputBytes) / 16;
-  if (!(task.input instanceof Uint8Array)) blobs.push(task.input);
-  else if (task.refs?.some(({ size }) => size > limits.wholeBytes))
-    state.out.push({ type: "fetchRanges", input: task.input });
-  if (task.refs) blobs.push(...task.refs);
+  if (job.isFetchedAhead) fetchData(state, held);
 }
 
 function renew(state: SessionState, held: HeldTask, task: LeasedTask): void {

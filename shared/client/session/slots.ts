@@ -12,7 +12,7 @@ import {
   type SessionState,
   type Slot,
 } from "./state.ts";
-import { releaseQueued } from "./tasks.ts";
+import { fetchData, releaseQueued } from "./tasks.ts";
 
 /** A slot keeps its job until another job's task has waited this long: another kernel costs a new sandbox. */
 const switchAfterMs = 2000;
@@ -163,6 +163,7 @@ function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
   for (const task of tasks) {
     task.place = bundle;
     bundle.remaining.set(task.task.index, task);
+    if (!job.isFetchedAhead) fetchData(state, task);
     leased.push(task.task);
   }
   state.queuedTasks -= tasks.length;

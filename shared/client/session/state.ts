@@ -80,6 +80,8 @@ export interface HeldJob {
   readonly queue: LeaseQueue<HeldTask>;
   /** Smoothed run time of one task; undefined before the first. */
   meanMs: number | undefined;
+  /** Whether data of tasks that wait for a slot is fetched, too: data of the job has come, or a result. */
+  isFetchedAhead: boolean;
   /** When the last lease came: the job is remembered for a while for its mean. */
   usedAt: number;
 }
@@ -316,6 +318,7 @@ export function newJob(descriptor: JobDescriptor, now: number): HeldJob {
     tasks: new Map(),
     queue: new LeaseQueue((task) => task.place.state === "queued"),
     meanMs: undefined,
+    isFetchedAhead: false,
     usedAt: now,
   };
 }

@@ -1,6 +1,8 @@
 import type { BlobName } from "../../data-reference.ts";
+import type { Sha256 } from "../../ids.ts";
 import type { LeaseKey } from "../../wire/protocol.ts";
-import { gone, keyOf, queued, send, type HeldTask, type SessionState } from "./state.ts";
+import { limits } from "../../limits.ts";
+import { gone, keyOf, queued, send, type HeldJob, type HeldTask, type SessionState } from "./state.ts";
 
 /** Number of leases that are not finished. */
 export function heldCount(state: SessionState): number {
@@ -13,11 +15,39 @@ export function heldCount(state: SessionState): number {
 export function* heldBlobs(state: Readonly<SessionState>): Generator<BlobName, void, undefined> {
   for (const { tasks, descriptor } of state.jobs.values()) {
     if (tasks.size > 0) yield descriptor.kernel;
-    for (const { task } of tasks.values()) {
-      if (!(task.input instanceof Uint8Array)) yield task.input;
-      yield* task.refs ?? [];
-    }
+    for (const task of tasks.values()) yield* blobsOf(task);
   }
+}
+
+function blobsOf({ task: { input, refs = [] } }: HeldTask): readonly BlobName[] {
+  return input instanceof Uint8Array ? refs : [input, ...refs];
+}
+
+/** Has the data of a task fetched (SPEC.md [MILES-6]). */
+export function fetchData(state: SessionState, task: HeldTask): void {
+  const blobs = blobsOf(task);
+  if (blobs.length === 0) return;
+  const { input } = task.task;
+  if (input instanceof Uint8Array && blobs.some(({ size }) => size > limits.wholeBytes))
+    state.out.push({ type: "fetchRanges", lease: keyOf(task), input });
+  state.out.push({ type: "fetchQueued", lease: keyOf(task), blobs });
+}
+
+/** Has the data of all tasks of a job fetched from now on, those that wait for a slot included. */
+export function fetchAhead(state: SessionState, job: HeldJob): void {
+  if (job.isFetchedAhead) return;
+  job.isFetchedAhead = true;
+  for (const task of job.queue.list()) fetchData(state, task);
+}
+
+/** Whether a task needs a blob besides its kernel. */
+export function needs(task: HeldTask, sha256: Sha256): boolean {
+  return blobsOf(task).some((blob) => blob.sha256 === sha256);
+}
+
+/** Whether the client holds a lease of the task that is not finished. */
+export function isHeld(state: SessionState, { job, index }: LeaseKey): boolean {
+  return state.jobs.get(job)?.tasks.has(index) === true;
 }
 
 /** Removes a task from its job, its bundle and the pending checkpoints. */

@@ -435,7 +435,7 @@ describe("[TRANSFER-4] few at a time", () => {
     f.isHeld = true;
     const names = [1, 2, 3, 4, 5, 6].map((size) => f.add(new Uint8Array(size)));
     const sizes = (): number[] => f.fetched.map((one) => Number(one.split(" ").at(-1)));
-    f.access.fetchQueued(names.slice(0, 4));
+    f.access.fetchQueued(names.slice(0, 4), () => true);
     const needed = names.slice(4).map((name) => f.access.read(name));
     await f.clock.step();
     expect(sizes()).toEqual([1, 2, 3]);
@@ -453,12 +453,15 @@ describe("[TRANSFER-4] few at a time", () => {
   test("ranges of queued tasks are in memory when their tasks read them", async () => {
     const f = ready();
     const name = f.add(new Uint8Array(20 * mebibyte).map((_, at) => at % 251));
-    f.access.fetchQueued([
-      { ...name, range: [mebibyte, mebibyte + 65_536] },
-      { ...name, range: [0, 10 * mebibyte] },
-      { ...name, range: [5, 10 ** 12] },
-      name,
-    ]);
+    f.access.fetchQueued(
+      [
+        { ...name, range: [mebibyte, mebibyte + 65_536] },
+        { ...name, range: [0, 10 * mebibyte] },
+        { ...name, range: [5, 10 ** 12] },
+        name,
+      ],
+      () => true,
+    );
     for (let steps = 0; steps < 20; steps++) await f.clock.step();
     const moved = [...f.fetched];
     expect(moved).toEqual([`t1: ${mebibyte}-${mebibyte + 65_536} of ${name.size}`]);
@@ -480,7 +483,7 @@ test("blobs of queued tasks: small ones are fetched once, a few at a time, and n
   const names = Array.from({ length: 20 }, (_, i) => f.add(new Uint8Array([i])));
   const large = f.add(new Uint8Array(9 * mebibyte));
   const missing = { sha256: "e".repeat(64) as Sha256, size: 1 };
-  f.access.fetchQueued([missing, large, ...names, ...names]);
+  f.access.fetchQueued([missing, large, ...names, ...names], () => true);
   while (f.cached.size < 20) await f.clock.step();
   expect(f.fetched).toHaveLength(21);
   await Promise.all(names.map((name) => f.access.read(name)));
@@ -504,4 +507,19 @@ test("[KERNEL-11] blobs that are near are not read for queued tasks, and take no
   expect(await fetchedAgain()).toBe(true);
   expect(await fetchedAgain([1, 3])).toBe(true);
   expect(await fetchedAgain([1, 4])).toBe(false);
+});
+
+test("[MILES-6] blobs of tasks that have left are not fetched, and hold up no others", async () => {
+  const f = ready();
+  f.isHeld = true;
+  const names = [1, 2, 3, 4, 5, 6].map((size) => f.add(new Uint8Array(size)));
+  let isHere = true;
+  f.access.fetchQueued(names.slice(0, 5), () => isHere);
+  f.access.fetchQueued(names.slice(5), () => true);
+  await f.clock.step();
+  isHere = false;
+  f.release(1);
+  await f.clock.step();
+  const sizes = f.fetched.map((one) => Number(one.split(" ").at(-1)));
+  expect(sizes).toEqual([1, 2, 3, 6]);
 });

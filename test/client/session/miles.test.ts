@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Sha256 } from "../../../shared/ids.ts";
+import type { SessionInstruction } from "../../../shared/client/session/events.ts";
+import type { JobId, Sha256 } from "../../../shared/ids.ts";
 import {
   descriptor,
   finished,
@@ -245,5 +246,49 @@ describe("[MILES-6] tasks above a minute", () => {
     const h = first(0);
     h.feed({ type: "dataFetched", sha256: job.kernel.sha256, ms: 5000 });
     expect(wanted(h)).toBe(1);
+  });
+});
+
+describe("[MILES-6] data of tasks that wait for a slot", () => {
+  const blobs = [0, 1, 2, 3].map((index) => ({ sha256: `${index}`.repeat(64) as Sha256, size: 8_000_000 }));
+
+  function asked(out: SessionInstruction[]): number[] {
+    return ofType(out, "fetchQueued")
+      .filter(({ blobs: [blob] }) => blob !== job.kernel)
+      .map(({ lease }) => lease.index);
+  }
+
+  /** A session of two slots with four tasks of a new job, whose data are inputs or are read by the kernels. */
+  function given(data: "inputs" | "refs"): { h: SessionHarness; first: number[] } {
+    const h = new SessionHarness();
+    h.join();
+    const tasks = blobs.map((blob, index) =>
+      leased(index, data === "refs" ? { refs: [blob] } : { input: blob }),
+    );
+    return { h, first: asked(h.lease(tasks)) };
+  }
+
+  test.each(["inputs", "refs"] as const)("is fetched once the first data of the job has come: %s", (data) => {
+    const { h, first } = given(data);
+    expect(first).toEqual([0, 1]);
+    expect(asked(h.feed({ type: "dataFetched", sha256: job.kernel.sha256, ms: 10 }))).toEqual([]);
+    expect(asked(h.feed({ type: "dataFetched", sha256: blobs[1]!.sha256, ms: 10 }))).toEqual([2, 3]);
+    expect(asked(h.feed({ type: "dataFetched", sha256: blobs[0]!.sha256, ms: 10 }))).toEqual([]);
+    expect(asked(h.lease([leased(4, { input: blobs[0]! })]))).toEqual([4]);
+  });
+
+  test("is fetched once a task of the job has ended", () => {
+    const { h } = given("refs");
+    h.begin(0);
+    expect(asked(h.report(0, { finished: [finished(0)] }))).toEqual([2, 3]);
+  });
+
+  test("is not fetched for the data of another job", () => {
+    const h = new SessionHarness();
+    h.join();
+    const other = descriptor({ id: "j_bbbbbbbbbbbbbbbb" as JobId });
+    h.lease([leased(0, { input: blobs[0]! })], other);
+    h.lease([leased(1, { input: blobs[1]! }), leased(2, { input: blobs[2]! })]);
+    expect(asked(h.feed({ type: "dataFetched", sha256: blobs[0]!.sha256, ms: 10 }))).toEqual([]);
   });
 });

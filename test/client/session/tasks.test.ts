@@ -34,7 +34,9 @@ describe("running tasks", () => {
     const input = encodeValue({ images: [stack.slice(5, 10), [stack.slice(100, 2000)]], all: stack });
     const refs = [{ sha256: stack.sha256, size: stack.size }];
     const out = h.lease([leased(0), leased(1, { input, refs })]);
-    expect(ofType(out, "fetchRanges")).toEqual([{ type: "fetchRanges", input }]);
+    expect(ofType(out, "fetchRanges")).toEqual([
+      { type: "fetchRanges", lease: { job: job.id, index: 1, attempt: 1 }, input },
+    ]);
     expect(rangesIn(input)).toEqual([
       { ...refs[0], range: [5, 10] },
       { ...refs[0], range: [100, 2000] },
@@ -47,7 +49,10 @@ describe("running tasks", () => {
     h.join();
     const blob = { sha256: sha256Hex(new Uint8Array([9])), size: 9 };
     const out = h.lease([leased(0), leased(1, { refs: [blob] }), leased(2, { input: blob })]);
-    expect(ofType(out, "fetchQueued")).toEqual([{ type: "fetchQueued", blobs: [job.kernel, blob, blob] }]);
+    expect(ofType(out, "fetchQueued").map(({ lease, blobs }) => ({ index: lease.index, blobs }))).toEqual([
+      { index: 0, blobs: [job.kernel] },
+      { index: 1, blobs: [blob] },
+    ]);
     expect(ofType(out, "openSandbox").map(({ slot, memoryMb }) => ({ slot, memoryMb }))).toEqual([
       { slot: 0, memoryMb: 64 },
       { slot: 1, memoryMb: 64 },
