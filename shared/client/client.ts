@@ -198,15 +198,7 @@ class ClientRuntime implements Client {
       case "runTasks":
         return this.#sandboxes.run(instruction);
       case "fetchQueued":
-        return this.#blobs.fetchQueued(instruction.blobs, () =>
-          isHeld(this.#session.state, instruction.lease),
-        );
-      case "fetchRanges":
-        return this.#withPrecacher((precacher) =>
-          this.#blobs.fetchQueued(precacher.rangesIn(instruction.input), () =>
-            isHeld(this.#session.state, instruction.lease),
-          ),
-        );
+        return this.#fetchQueued(instruction);
       case "startPrecache":
         return this.#withPrecacher((precacher) => precacher.start(instruction.id, instruction.blobs));
       case "stopPrecache":
@@ -324,6 +316,13 @@ class ClientRuntime implements Client {
       if (message.type === "lease" && message.kernel) this.#blobs.take(message.job.kernel, message.kernel);
       this.#dispatch({ type: "messageReceived", message });
     }
+  }
+
+  #fetchQueued({ lease, blobs, input }: Extract<SessionInstruction, { type: "fetchQueued" }>): void {
+    const isWanted = () => isHeld(this.#session.state, lease);
+    if (input)
+      this.#withPrecacher((precacher) => this.#blobs.fetchQueued(precacher.rangesIn(input), isWanted));
+    this.#blobs.fetchQueued(blobs, isWanted);
   }
 
   #upload(upload: number, bytes: Uint8Array): void {

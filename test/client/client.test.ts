@@ -141,7 +141,7 @@ describe("the client over its ports", () => {
     expect(bench.heard.at(-1)?.map(({ type }) => type)).toContain("release");
   });
 
-  test("[MILES-6] data of tasks that were cancelled is not fetched", async () => {
+  test("[TRANSFER-4] data of tasks that were cancelled is not fetched", async () => {
     const bench = new Bench();
     await bench.join();
     const names = Array.from({ length: 8 }, (_, at) => {

@@ -166,11 +166,9 @@ export class BlobAccess {
   }
 
   #fetchNext(): void {
-    while (this.#fetching < transfersAtOnce) {
-      const next = this.#toFetch.shift();
-      if (!next) return;
-      if (!next.isWanted()) continue;
-      const { blob } = next;
+    while (this.#fetching < transfersAtOnce && this.#toFetch.length > 0) {
+      const { blob, isWanted } = this.#toFetch.shift()!;
+      if (!isWanted()) continue;
       this.#fetching++;
       const fetched = blob.size > wholeBytes ? this.read(blob, blob.range) : this.#whole(blob);
       fetched

@@ -129,10 +129,13 @@ export type SessionInstruction =
       readonly seed: string;
       readonly tasks: readonly LeasedTask[];
     }
-  /** Fetches blobs into the cache that a task needs, while the task is here. */
-  | { readonly type: "fetchQueued"; readonly lease: LeaseKey; readonly blobs: readonly BlobName[] }
-  /** Fetches the ranges of large blobs that the input of a task names, while the task is here. */
-  | { readonly type: "fetchRanges"; readonly lease: LeaseKey; readonly input: Uint8Array }
+  /** Fetches what a task needs into the cache, while its lease is here: blobs, and the ranges of large blobs that `input` names. */
+  | {
+      readonly type: "fetchQueued";
+      readonly lease: LeaseKey;
+      readonly blobs: readonly BlobName[];
+      readonly input?: Uint8Array | undefined;
+    }
   /** Fetch blobs into the cache behind those that tasks need, and report by `precacheMoved`; until `stopPrecache`. */
   | { readonly type: "startPrecache"; readonly id: number; readonly blobs: readonly PrecacheItem[] }
   | { readonly type: "stopPrecache"; readonly id: number }

@@ -23,14 +23,13 @@ function blobsOf({ task: { input, refs = [] } }: HeldTask): readonly BlobName[] 
   return input instanceof Uint8Array ? refs : [input, ...refs];
 }
 
-/** Has the data of a task fetched (SPEC.md [MILES-6]). */
+/** Has the data of a task fetched (SPEC.md [TRANSFER-4]). */
 export function fetchData(state: SessionState, task: HeldTask): void {
   const blobs = blobsOf(task);
   if (blobs.length === 0) return;
   const { input } = task.task;
-  if (input instanceof Uint8Array && blobs.some(({ size }) => size > limits.wholeBytes))
-    state.out.push({ type: "fetchRanges", lease: keyOf(task), input });
-  state.out.push({ type: "fetchQueued", lease: keyOf(task), blobs });
+  const hasRanges = input instanceof Uint8Array && blobs.some(({ size }) => size > limits.wholeBytes);
+  state.out.push({ type: "fetchQueued", lease: keyOf(task), blobs, ...(hasRanges && { input }) });
 }
 
 /** Has the data of all tasks of a job fetched from now on, those that wait for a slot included. */

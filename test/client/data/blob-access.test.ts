@@ -494,7 +494,7 @@ test("[KERNEL-11] blobs that are near are not read for queued tasks, and take no
   const f = ready();
   const [near, far] = [f.add(new Uint8Array(9)), f.add(new Uint8Array(2))];
   f.near.add(near.sha256);
-  f.access.fetchQueued([near, far]);
+  f.access.fetchQueued([near, far], () => true);
   while (f.cached.size < 1) await f.clock.step();
   expect(f.fetched).toEqual(["t1: all of 2"]);
   const fetchedAgain = async (range?: [number, number]): Promise<boolean> => {
@@ -509,7 +509,7 @@ test("[KERNEL-11] blobs that are near are not read for queued tasks, and take no
   expect(await fetchedAgain([1, 4])).toBe(false);
 });
 
-test("[MILES-6] blobs of tasks that have left are not fetched, and hold up no others", async () => {
+test("[TRANSFER-4] blobs of tasks that have left are not fetched, and hold up no others", async () => {
   const f = ready();
   f.isHeld = true;
   const names = [1, 2, 3, 4, 5, 6].map((size) => f.add(new Uint8Array(size)));

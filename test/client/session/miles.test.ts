@@ -249,7 +249,7 @@ describe("[MILES-6] tasks above a minute", () => {
   });
 });
 
-describe("[MILES-6] data of tasks that wait for a slot", () => {
+describe("[TRANSFER-4] data of tasks that wait for a slot", () => {
   const blobs = [0, 1, 2, 3].map((index) => ({ sha256: `${index}`.repeat(64) as Sha256, size: 8_000_000 }));
 
   function asked(out: SessionInstruction[]): number[] {
