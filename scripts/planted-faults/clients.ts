@@ -1,5 +1,6 @@
 import type { PlantedFault } from "./fault.ts";
 import {
+  fetchingAhead,
   givenBlobs,
   heldOutputs,
   linkedFiles,
@@ -34,6 +35,27 @@ export const clientsFaults: readonly PlantedFault[] = [
     find: "given && (await this.#ports.blobs.hash(given)) === name.sha256",
     replace: "given !== undefined",
     tests: givenBlobs,
+  },
+  {
+    name: "data of the whole queue is fetched at once",
+    file: "shared/client/session/state.ts",
+    find: "isFetchedAhead: false,",
+    replace: "isFetchedAhead: true,",
+    tests: fetchingAhead,
+  },
+  {
+    name: "data of any job has the queues of others fetched",
+    file: "shared/client/session/bundles.ts",
+    find: "if (needs(task, sha256)) fetchAhead",
+    replace: "if (task.attempt > 0) fetchAhead",
+    tests: fetchingAhead,
+  },
+  {
+    name: "data of tasks that have left is fetched",
+    file: "shared/client/session/tasks.ts",
+    find: "return state.jobs.get(job)?.tasks.has(index) === true;",
+    replace: "return state.jobs.has(job) || index < 0;",
+    tests: fetchingAhead,
   },
   {
     name: "the first tasks of a slot are computed without a rest",

@@ -46,6 +46,7 @@ export const session = [
   "test/client/session/modes.test.ts",
   "test/client/session/tasks.test.ts",
 ];
+export const fetchingAhead = ["test/client/session/miles.test.ts", "test/client/client.test.ts"];
 export const givenBlobs = ["test/client/data/blob-access.test.ts"];
 export const share = ["test/client/session/share.test.ts"];
 export const client = [
