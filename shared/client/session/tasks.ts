@@ -19,7 +19,10 @@ export function* heldBlobs(state: Readonly<SessionState>): Generator<BlobName, v
   }
 }
 
-function blobsOf({ task: { input, refs = [] } }: HeldTask): readonly BlobName[] {
+/** One array for the many tasks without data. */
+const noBlobs: readonly BlobName[] = [];
+
+function blobsOf({ task: { input, refs = noBlobs } }: HeldTask): readonly BlobName[] {
   return input instanceof Uint8Array ? refs : [input, ...refs];
 }
 
