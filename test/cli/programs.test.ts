@@ -12,7 +12,7 @@ describe.skipIf(!compilesWasi)("manyhands map --wasi (clang, lld, wasi-libc)", (
   beforeAll(async () => {
     platform = await LivePlatform.start();
     probe = compileWasi(join(import.meta.dirname, "../support/programs/probe.c"), platform.directory);
-  }, 60_000);
+  });
   afterAll(() => platform.close());
 
   const manyhands = async (args: readonly string[]) => {
@@ -77,7 +77,7 @@ describe.skipIf(!isLinux)(`manyhands map --command${unlessLinux}`, () => {
     const file = join(platform.directory, "commands.json");
     await writeFile(file, JSON.stringify({ sort: "/usr/bin/sort", sh: "/bin/sh" }));
     platform.startClient(1, ["--allow-commands", file]);
-  }, 60_000);
+  });
   afterAll(() => platform.close());
 
   const map = async (...args: string[]) => {

@@ -39,4 +39,4 @@ test("[PYTHON-9] manyhands runtime puts wheels into the server, lists them and t
     2,
     expect.stringContaining("There is no wheel tiny_math"),
   ]);
-}, 60_000);
+});

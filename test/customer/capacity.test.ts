@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => platform.close());
 
 it("tells clients, slots, and their expected rate once a job was measured", async () => {
-  await expect.poll(async () => (await hands.capacity()).slots, { timeout: 20_000 }).toBe(2);
+  await expect.poll(async () => (await hands.capacity()).slots).toBe(2);
   expect(await hands.capacity()).toEqual({
     clients: 1,
     slots: 2,

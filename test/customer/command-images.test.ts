@@ -44,7 +44,7 @@ describe.skipIf(why !== "")(`commands in a container image${why}`, () => {
       }),
     );
     await startClient();
-  }, 60_000);
+  });
   afterAll(async () => {
     execFileSync("podman", ["rmi", "-f", image], { stdio: "ignore" });
     await platform.close();
@@ -112,16 +112,16 @@ describe.skipIf(why !== "")(`commands in a container image${why}`, () => {
     const tree = `setsid sleep 1000${mark} & env -i /bin/sleep 2000${mark} & sleep 3000${mark}`;
     const controller = new AbortController();
     const cancelled = hands.map(run(tree), [0], { signal: controller.signal });
-    await expect.poll(living, { timeout: 10_000 }).not.toEqual([]);
+    await expect.poll(living).not.toEqual([]);
     controller.abort();
     await expect(cancelled).rejects.toThrow();
     await expect.poll(living).toEqual([]);
     const killed = hands.map(run(tree), [0], { maxAttempts: 1 });
     killed.then(undefined, () => undefined);
-    await expect.poll(living, { timeout: 10_000 }).not.toEqual([]);
+    await expect.poll(living).not.toEqual([]);
     expect(client.log() + client.output()).toContain(`Unpacking the image ${image}`);
     await client.kill();
-    await expect.poll(living, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(living).toEqual([]);
     await killed.cancel();
     const containers = execFileSync("podman", ["ps", "-a", "--format", "{{.Image}} {{.Names}}"]).toString();
     expect(containers).not.toContain(image);

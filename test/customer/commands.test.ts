@@ -63,7 +63,8 @@ describe.skipIf(!isLinux).each(["isolated", "plain"] as const)(`commands, %s${un
     hands = await platform.connect();
     environment = kind === "plain" ? await withoutTools("bwrap") : {};
     allowFile = join(platform.directory, "commands.json");
-    const bounded = { seconds: 2, memoryMb: 200, processes: 8, stdoutMb: 1, outputMb: 4 };
+    // A busy machine takes some seconds until a script exceeds its other bounds.
+    const bounded = { seconds: 60, memoryMb: 200, processes: 8, stdoutMb: 1, outputMb: 4 };
     await writeFile(
       allowFile,
       JSON.stringify({
@@ -71,12 +72,13 @@ describe.skipIf(!isLinux).each(["isolated", "plain"] as const)(`commands, %s${un
         sha256sum: "/usr/bin/sha256sum",
         sh: { path: "/bin/sh", env: { LAB: "yes" } },
         writing: { path: "/bin/sh", writes: [platform.directory] },
+        brief: { path: "/bin/sh", args: ["-c"], seconds: 2 },
         bounded: { path: "/bin/sh", args: ["-c"], ...bounded },
         ...(hasFasttree && { fasttree: "/usr/bin/fasttree" }),
       }),
     );
     await startClient();
-  }, 60_000);
+  });
   afterAll(() => platform.close());
 
   /** The programs of the PATH in a directory, but for one. */
@@ -199,7 +201,6 @@ describe.skipIf(!isLinux).each(["isolated", "plain"] as const)(`commands, %s${un
 
   it.skipIf(isSkipped)(`[COMMAND-4] exceed no bound of their owner${why}`, async () => {
     const exceeds: [script: string, told: RegExp][] = [
-      ["sleep 1000", /ran for more than 2 s/],
       [
         "hold() { (head -c 150000000 /dev/zero; sleep 100) | tail > /dev/null; }; hold & hold",
         /more than 200 MiB of memory/,
@@ -222,6 +223,8 @@ describe.skipIf(!isLinux).each(["isolated", "plain"] as const)(`commands, %s${un
         status: "failed",
         error: { message: expect.stringMatching(told) as string },
       });
+    const brief = hands.map(command("brief", { args: ["sleep 1000"] }), [0], { maxAttempts: 1 });
+    await expect(brief).rejects.toThrow(/ran for more than 2 s/);
     const job = hands.map(sh("(head -c 50000000 /dev/zero; sleep 100) | tail"), [0], {
       maxAttempts: 1,
       memoryMb: 32,
@@ -238,17 +241,17 @@ describe.skipIf(!isLinux).each(["isolated", "plain"] as const)(`commands, %s${un
       await expect.poll(() => processesWith(mark)).toEqual([]);
       const controller = new AbortController();
       const cancelled = hands.map(sh(`${tree} wait; sleep 4000${mark}`), [0], { signal: controller.signal });
-      await expect.poll(() => processesWith(`000${mark}`).length, { timeout: 10_000 }).toBeGreaterThan(3);
+      await expect.poll(() => processesWith(`000${mark}`).length).toBeGreaterThan(3);
       controller.abort();
       await expect(cancelled).rejects.toThrow();
       await expect.poll(() => processesWith(mark)).toEqual([]);
       await expect.poll(() => runDirectories(client.process.pid)).toEqual([]);
       const killed = hands.map(sh(`${tree} wait; sleep 4000${mark}`), [0], { maxAttempts: 1 });
       killed.then(undefined, () => undefined);
-      await expect.poll(() => processesWith(`000${mark}`).length, { timeout: 10_000 }).toBeGreaterThan(3);
+      await expect.poll(() => processesWith(`000${mark}`).length).toBeGreaterThan(3);
       const { pid } = client.process;
       await client.kill();
-      await expect.poll(() => processesWith(mark), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => processesWith(mark)).toEqual([]);
       await killed.cancel();
       expect(runDirectories(pid)).toHaveLength(1);
       await startClient();

@@ -43,9 +43,7 @@ describe("[SDK-1] a single task", () => {
     expect(await Promise.all(outputs)).toEqual(Array.from({ length: 50 }, (_, x) => x + 1));
     const jobs = await hands.jobs({ search: "shared" });
     expect(jobs.map(({ counts }) => counts.done)).toEqual([50]);
-    await expect
-      .poll(async () => (await hands.job(jobs[0]!.id).status()).state, { timeout: 20_000 })
-      .toBe("finished");
+    await expect.poll(async () => (await hands.job(jobs[0]!.id).status()).state).toBe("finished");
     expect(await executor.submit(kernel, 1)).toBe(2);
     expect(await hands.jobs({ search: "shared" })).toHaveLength(2);
     await executor.close();
@@ -83,7 +81,7 @@ describe("[SDK-1] a single task", () => {
     own.close();
     const states = async (): Promise<string[]> =>
       (await hands.jobs({ search: "left" })).map(({ state }) => state);
-    await expect.poll(states, { timeout: 20_000 }).toEqual(["finished"]);
+    await expect.poll(states).toEqual(["finished"]);
   });
 });
 
@@ -103,7 +101,7 @@ it("[SDK-1] leaves no open job in SCRATCH", async () => {
   await first[Symbol.asyncDispose]();
   await using second = await connect(spec);
   const states = async (): Promise<string[]> => (await second.jobs()).map(({ state }) => state);
-  await expect.poll(states, { timeout: 20_000 }).toEqual(["finished"]);
+  await expect.poll(states).toEqual(["finished"]);
 });
 
 describe("[SDK-2] several arguments", () => {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../bench/harness/services/ports.ts";
 import { connect, type ConnectOptions, type Hands } from "../../customer/index.ts";
 import type { RunningServer } from "../../server/server.ts";
 import { launcher, startNode, type Running } from "../support/processes.ts";
@@ -22,7 +23,7 @@ export class LivePlatform {
     const directory = await mkdtemp(join(tmpdir(), "manyhands-test-"));
     // The discovery file belongs in the test's own directory, where customers of this process look for it.
     process.env["XDG_STATE_HOME"] = join(directory, "state");
-    const platform = new LivePlatform(directory, await startIn(directory, 0));
+    const platform = new LivePlatform(directory, await startIn(directory, await freePort()));
     if (options.slots > 0) platform.startClient(options.slots);
     return platform;
   }

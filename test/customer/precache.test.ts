@@ -20,7 +20,6 @@ beforeEach(async () => {
   refs = [await hands.put(bytes()), await hands.put(bytes())];
 });
 
-const soon = { timeout: 20_000 };
 const all = { done: true, bytes: 200_000, clients: 1, have: 1, short: 0, haveBytes: 200_000, problems: [] };
 
 describe("[PRECACHE-1] hands.precache", () => {
@@ -46,7 +45,7 @@ describe("[PRECACHE-1] hands.precache", () => {
 
   it("pauses, goes on, and stops with the cached bytes", async () => {
     const precaching = hands.precache(refs, { atLeast: 2 });
-    await expect.poll(() => precaching.progress?.have, soon).toBe(1);
+    await expect.poll(() => precaching.progress?.have).toBe(1);
     precaching.pause();
     const other = hands.precache(refs, { stay: true });
     expect(await other).toMatchObject(all);
@@ -67,10 +66,8 @@ describe("[PRECACHE-1] hands.precache", () => {
     await platform.restart(() => rm(cache, { recursive: true }));
     // No other client asks for these.
     for (const { sha256, size } of refs)
-      await expect
-        .poll(async () => (await stat(join(cache, sha256.slice(0, 2), sha256))).size, soon)
-        .toBe(size);
-    await expect.poll(() => precaching.progress, soon).toMatchObject(all);
+      await expect.poll(async () => (await stat(join(cache, sha256.slice(0, 2), sha256))).size).toBe(size);
+    await expect.poll(() => precaching.progress).toMatchObject(all);
     precaching.stop();
   });
 

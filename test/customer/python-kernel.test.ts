@@ -60,7 +60,7 @@ test("[PYTHON-1] [PYTHON-4] [PYTHON-6] without eval a function checkpoints, prin
     first: ["began", 7, 1],
     second: ["resumed", state, 2],
   });
-}, 60_000);
+});
 
 test("[REDUCE-2] [REDUCE-4] a function that is applied to several inputs goes on from the checkpoint of the last", async () => {
   const combine = { module: "model", function: "g", perTask: 2 };
@@ -81,4 +81,4 @@ test("[REDUCE-2] [REDUCE-4] a function that is applied to several inputs goes on
     first: ["began", 7, 0, "began", 8, 1],
     second: ["began", 7, 0, "resumed", 8, 1],
   });
-}, 60_000);
+});

@@ -77,7 +77,7 @@ describe("a program of several stages", () => {
     await expect(third).rejects.toMatchObject({ code: "JOB_BLOCKED" });
     await first.requeueFailed();
     expect(await first).toEqual([2]);
-    await expect.poll(async () => (await third.status()).state, { timeout: 20_000 }).toBe("finished");
+    await expect.poll(async () => (await third.status()).state).toBe("finished");
     expect(await Promise.all([second, third])).toEqual([
       [2, 4],
       [3, 6],

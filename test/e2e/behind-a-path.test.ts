@@ -100,6 +100,6 @@ describe("[ADDR-2] behind a proxy that puts the server under a path", () => {
         mode: 0o600,
       },
     );
-    expect(await meet(file, { waitMs: 5_000 })).toMatchObject({ url });
+    expect(await meet(file, { waitMs: 30_000 })).toMatchObject({ url });
   });
 });

@@ -9,16 +9,22 @@ import {
   squares,
   submitJob,
 } from "../support/jobs.ts";
-import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
+import {
+  keptPort,
+  startClientProcess,
+  startServerProcess,
+  temporaryDirectory,
+  until,
+} from "../support/processes.ts";
 
 const plus = "export default (x) => x + 1;";
 
 test("[FEED-1] [DUR-1] every output is an input once, across kill -9 of the server and with nobody there who submitted", async () => {
-  const data = await temporaryDirectory();
-  let server = await startServerProcess(data);
+  const [data, port] = [await temporaryDirectory(), await keptPort()];
+  let server = await startServerProcess(data, port);
   const restart = async () => {
     await server.kill();
-    server = await startServerProcess(data, ["--port", String(server.port)]);
+    server = await startServerProcess(data, port);
   };
   const fedBy = async (inputsFrom: string, priority: number) => {
     const job = { kernel: { source: plus }, inputsFrom, priority };

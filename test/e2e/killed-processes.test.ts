@@ -10,17 +10,23 @@ import {
   squares,
   submitJob,
 } from "../support/jobs.ts";
-import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
+import {
+  keptPort,
+  startClientProcess,
+  startServerProcess,
+  temporaryDirectory,
+  until,
+} from "../support/processes.ts";
 
 describe("kill -9", () => {
   test("[DUR-1] [LEASE-6] of the server in mid-job: clients come back, every task ends once, none is lost", async () => {
-    const data = await temporaryDirectory();
-    const server = await startServerProcess(data);
+    const [data, port] = [await temporaryDirectory(), await keptPort()];
+    const server = await startServerProcess(data, port);
     await startClientProcess(server, ["--slots", "2"]);
     const id = await submitJob(server, slowSquareSource, slowInputs(60, 100));
     await until(async () => (await readJob(server, id)).counts.done >= 10);
     await server.kill();
-    const again = await startServerProcess(data, ["--port", String(server.port)]);
+    const again = await startServerProcess(data, port);
     const kept = (await readJob(again, id)).counts;
     expect(kept.total).toBe(60);
     expect(kept.done).toBeGreaterThanOrEqual(10);
@@ -31,15 +37,15 @@ describe("kill -9", () => {
   });
 
   test("of the server, again and again while tiny tasks fly", async () => {
-    const data = await temporaryDirectory();
-    let server = await startServerProcess(data);
+    const [data, port] = [await temporaryDirectory(), await keptPort()];
+    let server = await startServerProcess(data, port);
     await startClientProcess(server, ["--slots", "2"]);
     const inputs = Array.from({ length: 3000 }, (_, x) => x);
     const id = await submitJob(server, "export default (x) => x * x;", inputs);
     for (const share of [0.1, 0.4]) {
       await until(async () => (await readJob(server, id)).counts.done >= share * inputs.length);
       await server.kill();
-      server = await startServerProcess(data, ["--port", String(server.port)]);
+      server = await startServerProcess(data, port);
     }
     await until(async () => (await readJob(server, id)).state === "finished");
     await expectAllOnce(server, id, squares(inputs.length));
@@ -57,11 +63,11 @@ describe("kill -9", () => {
   });
 
   test("[OUTBOX-1] a client that finished while the server was away delivers after its own restart", async () => {
-    const data = await temporaryDirectory();
+    const [data, port] = [await temporaryDirectory(), await keptPort()];
     const cache = await temporaryDirectory();
-    const server = await startServerProcess(data);
+    const server = await startServerProcess(data, port);
     const client = await startClientProcess(server, [], cache);
-    const id = await submitJob(server, slowSquareSource, [{ x: 7, ms: 2500 }]);
+    const id = await submitJob(server, slowSquareSource, [{ x: 7, ms: 6000 }]);
     await until(async () =>
       (await readClients(server)).some(({ current }) => (current[0]?.progress ?? 0) > 0),
     );
@@ -70,7 +76,7 @@ describe("kill -9", () => {
     // The kernel ends while there is no server. The outbox on disk, which its living client locks, shows it.
     await until(async () => (await outboxWrittenAt(cache)) > before);
     await client.kill();
-    const again = await startServerProcess(data, ["--port", String(server.port)]);
+    const again = await startServerProcess(data, port);
     await startClientProcess(again, [], cache);
     await until(async () => (await readJob(again, id)).state === "finished");
     await expectAllOnce(again, id, [49]);
@@ -92,13 +98,13 @@ describe("SIGTERM", () => {
   });
 
   test("the server exits 0 in mid-job, and its clients wait for it", async () => {
-    const data = await temporaryDirectory();
-    const server = await startServerProcess(data);
+    const [data, port] = [await temporaryDirectory(), await keptPort()];
+    const server = await startServerProcess(data, port);
     await startClientProcess(server, ["--slots", "2"]);
     const id = await submitJob(server, slowSquareSource, slowInputs(20, 200));
     await until(async () => (await readJob(server, id)).counts.done >= 2);
     expect(await server.terminate()).toBe(0);
-    const again = await startServerProcess(data, ["--port", String(server.port)]);
+    const again = await startServerProcess(data, port);
     await until(async () => (await readJob(again, id)).state === "finished");
     await expectAllOnce(again, id, squares(20));
   });
@@ -106,6 +112,12 @@ describe("SIGTERM", () => {
 
 async function outboxWrittenAt(cache: string): Promise<number> {
   const directory = join(cache, "clients", "1");
-  const times = (await readdir(directory)).map(async (file) => (await stat(join(directory, file))).mtimeMs);
+  // A file that was renamed meanwhile is there under its new name the next time.
+  const times = (await readdir(directory)).map((file) =>
+    stat(join(directory, file)).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ),
+  );
   return Math.max(...(await Promise.all(times)));
 }

@@ -20,7 +20,7 @@ describe.runIf(hasPostgres)(`several servers on one PostgreSQL${whyNoPostgres}`,
   let postgres: Postgres;
   beforeAll(async () => {
     postgres = await Postgres.start();
-  }, 60_000);
+  });
   afterAll(() => postgres.stop());
 
   test("[UPGRADE-4] are replaced one by one while a job runs: nothing is lost or computed into two results", async () => {
@@ -88,7 +88,7 @@ describe.runIf(hasPostgres)(`several servers on one PostgreSQL${whyNoPostgres}`,
     const [{ id } = { id: "" }] = await request<{ id: string }[]>(servers[1]!, "GET", "/api/jobs");
     expect((await readJob(servers[2]!, id)).counts).toMatchObject({ done: count, failed: 0 });
     await until(async () => (await connected()) === 3);
-  }, 120_000);
+  }, 240_000);
 
   test("[UPGRADE-4] [PG-2] a server whose database a newer version migrates says so and ends, and what its client finished is kept", async () => {
     const schema = await postgres.makeSchema();
@@ -121,5 +121,5 @@ describe.runIf(hasPostgres)(`several servers on one PostgreSQL${whyNoPostgres}`,
       1, 4, 9, 16,
     ]);
     expect(client.process.exitCode).toBeNull();
-  }, 60_000);
+  });
 });

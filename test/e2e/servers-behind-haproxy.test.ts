@@ -21,8 +21,8 @@ const faults = 7;
 /** Tasks that may be open, and the time between two new ones. */
 const mostAhead = 200;
 const pauseMs = 20;
-/** Work has to go on within 10 s after a fault; a busy machine gets twice that. */
-const goesOnMs = 20_000;
+/** Work has to go on within 10 s after a fault; a busy machine gets three times that. */
+const goesOnMs = 30_000;
 
 /** Inputs without end until `stop` is called, so that the job lasts as long as the faults; a few ahead of the results. */
 class Inputs<Input> {
@@ -53,7 +53,7 @@ describe.runIf(hasPostgres && hasHaproxy)(
     let postgres: Postgres;
     beforeAll(async () => {
       postgres = await Postgres.start();
-    }, 60_000);
+    });
     afterAll(() => postgres.stop());
 
     test.each([1])(
@@ -149,7 +149,7 @@ describe.runIf(hasPostgres && hasHaproxy)(
           expect(Buffer.from(bytes).equals(Buffer.alloc(70_000, 3 + (index % 200)))).toBe(true);
         }
       },
-      240_000,
+      400_000,
     );
   },
 );

@@ -34,9 +34,21 @@ import { RawClient } from "../support/raw-client.ts";
 function learned(cache: string): string {
   const directory = join(cache, "clients", "1");
   return readdirSync(directory)
-    .map((name) => readFileSync(join(directory, name), "latin1"))
+    .map((name) => textOf(join(directory, name)))
     .join("");
 }
+
+/** Text of a file; empty when the client has renamed it meanwhile. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+const connectedTo = async (server: RunningServerProcess): Promise<number> =>
+  (await readClients(server, "own")).filter(({ connected }) => connected).length;
 
 describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgres}`, () => {
   let postgres: Postgres;
@@ -47,7 +59,7 @@ describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgre
 
   beforeAll(async () => {
     postgres = await Postgres.start();
-  }, 60_000);
+  });
   afterAll(() => postgres.stop());
   beforeEach(async () => {
     store = await postgres.newSchema();
@@ -57,7 +69,7 @@ describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgre
     const start = async (): Promise<RunningServerProcess> =>
       startServerProcess(await temporaryDirectory(), flags);
     [a, b] = await Promise.all([start(), start()]);
-  }, 60_000);
+  });
 
   /** A volunteer of an invitation of its own, so that it is a cohort of its own, which computes tasks below an index at once. */
   const volunteer = async (
@@ -82,14 +94,16 @@ describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgre
   };
 
   test("[FEED-1] [SERVERS-6] outputs at one server are inputs at another, once, when the first is killed as well", async () => {
-    const first = await submitJob(a, slowSquareSource, slowInputs(120, 40));
+    await startClientProcess(a);
+    await startClientProcess(b);
+    await until(async () => (await connectedTo(a)) === 1 && (await connectedTo(b)) === 1);
+    // The clients compute for longer than servers take to publish what they have claimed.
+    const first = await submitJob(a, slowSquareSource, slowInputs(200, 60));
     const { id: second } = await request<JobInfo>(b, "POST", "/api/jobs", {
       kernel: { source: "export default (x) => x + 1;" },
       inputsFrom: first,
       priority: 1,
     });
-    await startClientProcess(a);
-    await startClientProcess(b);
     await until(async () => (await readJob(b, second)).counts.done >= 10);
     // The two servers have tasks for their clients, running tasks included.
     await until(async () => {
@@ -98,13 +112,13 @@ describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgre
     });
     await a.kill();
     await until(async () => (await readJob(b, second)).state === "finished", 60_000);
-    await expectAllOnce(b, first, squares(120));
+    await expectAllOnce(b, first, squares(200));
     await expectAllOnce(
       b,
       second,
-      squares(120).map((x) => x + 1),
+      squares(200).map((x) => x + 1),
     );
-  }, 120_000);
+  });
 
   test("[SERVERS-15] a quorum is found although its clients are at several servers", async () => {
     const id = await submitJob(
@@ -115,9 +129,9 @@ describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgre
     );
     await volunteer(a, "first");
     await volunteer(b, "second");
-    await until(async () => (await readJob(b, id)).state === "finished", 40_000);
+    await until(async () => (await readJob(b, id)).state === "finished");
     await expectAllOnce(b, id, squares(8));
-  }, 60_000);
+  });
 
   test("[SERVERS-6] [SERVERS-14] a reader hears of a job's end that another server made in the first moment", async () => {
     const c = await startServerProcess(await temporaryDirectory(), ["--store", store, "--blobs", blobs]);
@@ -127,7 +141,7 @@ describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgre
     const response = await fetch(`${c.url}/api/jobs/${id}/results?follow=1`, { headers });
     expect((await response.text()).trim().split("\n").at(-1)).toContain('"job":"finished"');
     stranger.socket.close();
-  }, 30_000);
+  });
 
   test("[SERVERS-14] [VERIFY-12] provisional results that one server keeps and judges are followed at another", async () => {
     const id = await submitJob(
@@ -164,21 +178,19 @@ describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgre
     // A snapshot is followed by the sequence number of the last outcome that it includes.
     const currents = items.flatMap((item) => (item.state === "current" ? [item.seq] : []));
     expect(currents).toEqual(currents.toSorted((x, y) => x - y));
-  }, 60_000);
+  });
 
   test("[SERVERS-10] a client goes to a server that came after it, when its own is killed", async () => {
     const cache = await temporaryDirectory();
     await startClientProcess(b, [], cache);
-    const connectedTo = async (server: RunningServerProcess): Promise<number> =>
-      (await readClients(server, "own")).filter(({ connected }) => connected).length;
     await until(async () => (await connectedTo(b)) === 1);
     const c = await startServerProcess(await temporaryDirectory(), ["--store", store, "--blobs", blobs]);
     // The client keeps the addresses that it is told.
     await until(() => learned(cache).includes(c.url));
     await a.kill();
     await b.kill();
-    await until(async () => (await connectedTo(c)) === 1, 20_000);
-  }, 60_000);
+    await until(async () => (await connectedTo(c)) === 1);
+  });
 
   test("[SERVERS-16] [PRECACHE-1] a precache asks the clients of all servers, and goes on without one that is killed", async () => {
     const caches = await Promise.all([temporaryDirectory(), temporaryDirectory()]);
@@ -204,13 +216,11 @@ describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgre
     await until(() => caches.every((cache) => learned(cache).includes(a.url)));
     await b.kill();
     // The clients of the killed server join the other server, with their cached blobs.
-    const own = async (): Promise<number> =>
-      (await readClients(a, "own")).filter(({ connected }) => connected).length;
-    await until(async () => (await own()) === 3, 20_000);
+    await until(async () => (await connectedTo(a)) === 3);
     // The number of a further client is told after what the killed server had told is forgotten.
     await startClientProcess(a);
-    await until(() => told.at(-1)?.clients === 4 && told.at(-1)?.have === 4, 20_000);
-  }, 60_000);
+    await until(() => told.at(-1)?.clients === 4 && told.at(-1)?.have === 4);
+  });
 
   test("[SERVERS-11] requests are refused after ten seconds without the database, and work goes on with it", async () => {
     await startClientProcess(b);
@@ -229,8 +239,8 @@ describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgre
     expect(tookMs).toBeGreaterThan(9_000);
     expect(tookMs).toBeLessThan(20_000);
     await postgres.up();
-    await until(async () => (await send(a, "GET", "/healthz")).ok, 10_000);
+    await until(async () => (await send(a, "GET", "/healthz")).ok);
     const again = await submitJob(a, source, [1]);
-    await until(async () => (await readJob(a, again)).state === "finished", 10_000);
-  }, 90_000);
+    await until(async () => (await readJob(a, again)).state === "finished");
+  });
 });

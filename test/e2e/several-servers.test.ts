@@ -73,10 +73,11 @@ const timesOf = async (server: RunningServerProcess, id: string): Promise<Times[
 const finished = (server: RunningServerProcess, id: string): Promise<boolean> =>
   until(async () => (await readJob(server, id)).state === "finished", 45_000);
 
-const running = (server: RunningServerProcess, id: string, count: number): Promise<boolean> =>
+/** Waits until so many kernels have begun: a task is leased before its sandbox is there. */
+const running = (server: RunningServerProcess, count: number): Promise<boolean> =>
   until(async () => {
-    const { counts, fraction } = await readJob(server, id);
-    return counts.running === count && fraction > 0;
+    const current = (await readClients(server)).flatMap((client) => client.current);
+    return current.filter(({ progress }) => (progress ?? 0) > 0).length === count;
   });
 
 /** Whether a sandbox of the client is stopped, as those without a task are. */
@@ -99,8 +100,8 @@ describe("a headless client", () => {
     const cache = await temporaryDirectory();
     // The client is told one address, and learns the other.
     const client = await startClientProcess(first, ["--slots", "2"], cache);
-    const id = await submitJob(first, timed, [{ ms: 2_000 }, { ms: 9_000 }], { math: "native" });
-    await running(first, id, 2);
+    const id = await submitJob(first, timed, [{ ms: 5_000 }, { ms: 15_000 }], { math: "native" });
+    await running(first, 2);
     const [before] = await readClients(first);
     await first.kill();
     const killedAt = Date.now();
@@ -117,7 +118,7 @@ describe("a headless client", () => {
     expect((await readJob(second, id)).counts).toMatchObject({ done: 2, failed: 0 });
     const [after] = await readClients(second);
     expect(after!.id).toBe(before!.id);
-    expect(client.log()).toContain(`Connected to ${servers.urls[1]}.`);
+    await until(() => client.log().includes(`Connected to ${servers.urls[1]}.`));
 
     // Started again with the address of the dead server, it is the same client at the living one.
     expect(await client.terminate()).toBe(0);
@@ -249,8 +250,8 @@ describe("a tab", () => {
       const servers = await TwoAddresses.make(host);
       const first = await servers.start(0);
       const page = await openPage(browser, `${servers.urls[0]}/?auto=1`);
-      const id = await submitJob(first, timed, [{ ms: 5_000 }], { math: "native", verify: "off" });
-      await running(first, id, 1);
+      const id = await submitJob(first, timed, [{ ms: 8_000 }], { math: "native", verify: "off" });
+      await running(first, 1);
       const [before] = await readClients(first);
       await first.kill();
       const killedAt = Date.now();

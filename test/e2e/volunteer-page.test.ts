@@ -85,8 +85,9 @@ describe("the volunteer page", () => {
     const server = await startServerProcess(await temporaryDirectory());
     const id = await submitJob(server, slowSquareSource, slowInputs(6, 600), { name: "squares for Ada" });
     const page = await openVolunteer(server, "");
+    const named = untilText(page, /squares for Ada/);
     await press(page, "Start computing");
-    await untilText(page, /squares for Ada/);
+    await named;
     await until(finished(server, id));
     await expectAllOnce(server, id, squares(6));
     await untilText(page, /No work/);
@@ -98,7 +99,12 @@ describe("the volunteer page", () => {
     const server = await startServerProcess(await temporaryDirectory());
     const source = `export default async (x, ctx) => {
       const first = ctx.resume ?? 0;
-      for (let i = first; i < 40; i++) { ctx.checkpoint(i); ctx.progress(i / 40); await new Promise((go) => setTimeout(go, 50)); }
+      for (let i = first; i < 40; i++) {
+        await new Promise((go) => setTimeout(go, 50));
+        ctx.checkpoint(i + 1); ctx.progress(i / 40);
+        // Nothing ends here without a checkpoint.
+        if (first === 0 && i === 20) await new Promise(() => {});
+      }
       return first;
     }`;
     // In a verified job a stranger's checkpoint is continued by its own cohort only.

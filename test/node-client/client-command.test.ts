@@ -1,16 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { readClients, readJob, request, slowInputs, slowSquareSource, submitJob } from "../support/jobs.ts";
 import {
+  keptPort,
   run,
   startClientProcess,
   startServerProcess,
   temporaryDirectory,
   until,
-  type Running,
 } from "../support/processes.ts";
 import { readRuns, spanOf, timedSource } from "../support/runs.ts";
 import { childrenOf, isAlive } from "../support/process-tree.ts";
-import { once } from "node:events";
 
 describe("manyhands client", () => {
   it("computes with every slot under its own name, and logs JSON lines where there is no terminal", async () => {
@@ -46,7 +45,7 @@ describe("manyhands client", () => {
   it("exits 2 with the remedy when the server refuses it for good", async () => {
     const server = await startServerProcess(await temporaryDirectory(), ["--volunteers", "off"]);
     const client = await startClientProcess({ url: server.url, token: "mh_nobody_knows_this_token" });
-    expect(await exitCode(client)).toBe(2);
+    expect(await client.ended).toBe(2);
     expect(client.log()).toMatch(/refuses this client.*--token/);
   });
 
@@ -58,17 +57,17 @@ describe("manyhands client", () => {
     [["--log-level", "loud"], /Allowed choices/],
   ])("exits 2 and says what it expected: %s", async (flags, message) => {
     const client = run(["client", "--cache-dir", await temporaryDirectory(), ...flags]);
-    expect(await exitCode(client)).toBe(2);
+    expect(await client.ended).toBe(2);
     expect(client.log()).toMatch(message);
   });
 
   it("waits for a server that is not there, and joins it when it comes", async () => {
-    const data = await temporaryDirectory();
-    const first = await startServerProcess(data);
+    const [data, port] = [await temporaryDirectory(), await keptPort()];
+    const first = await startServerProcess(data, port);
     await first.kill();
     const client = await startClientProcess(first);
     await until(() => /Not connected/.test(client.log()));
-    const again = await startServerProcess(data, ["--port", String(first.port)]);
+    const again = await startServerProcess(data, port);
     await until(async () => (await readClients(again)).some(({ connected }) => connected));
   });
 
@@ -76,21 +75,21 @@ describe("manyhands client", () => {
     const server = await startServerProcess(await temporaryDirectory());
     const client = await startClientProcess(server, ["--slots", "1", "--drain-seconds", "1"]);
     // Longer than a signal lets tasks run.
-    const id = await submitJob(server, slowSquareSource, slowInputs(3, 3_000), { timeoutMs: 60_000 });
+    const id = await submitJob(server, slowSquareSource, slowInputs(3, 6_000), { timeoutMs: 60_000 });
     const reload = async (): Promise<void> => {
       await until(async () => (await readJob(server, id)).counts.running > 0);
       const found = (await readClients(server)).find(({ connected }) => connected);
       await request(server, "POST", "/api/clients", { verb: "reload", clients: [found!.id] });
     };
     await reload();
-    expect(await exitCode(client)).toBe(75);
+    expect(await client.ended).toBe(75);
     expect(client.log()).toMatch(/asks this client to be started again \(exit status 75\)/);
     expect((await readJob(server, id)).counts).toMatchObject({ done: 1, running: 0 });
     const next = await startClientProcess(server, ["--slots", "1", "--drain-seconds", "1"]);
     await reload();
     await until(() => /started again/.test(next.log()));
     next.process.kill("SIGTERM");
-    expect(await exitCode(next)).toBe(0);
+    expect(await next.ended).toBe(0);
   });
 
   it("ends at once on a second signal, and takes a hanging kernel with it", async () => {
@@ -102,11 +101,10 @@ describe("manyhands client", () => {
       const found = childrenOf(client.process.pid!);
       return found.length > 0 ? found : undefined;
     });
-    const exited = exitCode(client);
     client.process.kill("SIGINT");
     await until(() => /once more/.test(client.log()));
     client.process.kill("SIGINT");
-    expect(await exited).toBe(130);
+    expect(await client.ended).toBe(130);
     await until(() => !isAlive(sandbox!));
     await until(async () => (await readJob(server, id)).counts.queued === 1);
   });
@@ -127,9 +125,3 @@ describe("manyhands client", () => {
     expect(performance.now() - at).toBeLessThan(10_000);
   });
 });
-
-async function exitCode({ process: child }: Running): Promise<number | null> {
-  if (child.exitCode !== null) return child.exitCode;
-  const [code] = (await once(child, "exit")) as [number | null];
-  return code;
-}

@@ -151,7 +151,7 @@ async function client(url: string, directory: string, blobs: readonly Buffer[]):
   onTestFinished(() => void child.kill("SIGKILL"));
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-  const exited = once(child, "exit");
+  const exited = once(child, "close");
   await until(() => output.includes("ready"));
   return {
     exited,

@@ -56,7 +56,7 @@ async function client(
   access.useTicket(server.tokens.admin);
   const told: PrecacheReach[] = [];
   const precacher = new Precacher(ports, access, { held: () => held, moved: (_, far) => told.push(far) });
-  const over = () => expect.poll(() => told.at(-1)?.over, { timeout: 20_000 }).toBe(true);
+  const over = () => expect.poll(() => told.at(-1)?.over).toBe(true);
   const has = async ({ sha256 }: BlobName) => (await cache.get(sha256)) !== undefined;
   return { cache, clock, fetched, access, told, precacher, over, has };
 }
@@ -187,7 +187,7 @@ describe("[PRECACHE-2] precached data", () => {
     const c = await client();
     c.precacher.start(1, [{ ...stack, ranges: [[0, 256 * chunkBytes]] }]);
     c.precacher.start(2, [small]);
-    await expect.poll(() => c.fetched.length, { timeout: 20_000 }).toBe(3);
+    await expect.poll(() => c.fetched.length).toBe(3);
     expect(c.fetched.map((one) => one.slice(0, 64))).toEqual([stack.sha256, small.sha256, stack.sha256]);
   });
 

@@ -1,6 +1,5 @@
 import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -149,8 +148,7 @@ describe("[RDV-2] a client", () => {
     const directory = await temporaryDirectory();
     const file = join(directory, "none.json");
     const client = run(["client", "--rendezvous", file, "--rendezvous-wait", "0.1"]);
-    const [code] = (await once(client.process, "exit")) as [number];
-    expect(code).toBe(3);
+    expect(await client.ended).toBe(3);
     expect(client.log()).toMatch(/No server was met through .*there is no .*none.json yet/);
   });
 });

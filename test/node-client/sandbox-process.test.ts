@@ -82,7 +82,7 @@ describe("process sandbox: between tasks", () => {
     for (const input of [0, 1]) {
       await run([input]);
       // The system gives a stopped process (T) no time.
-      await until(() => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, "latin1")), 10_000);
+      await until(() => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, "latin1")));
     }
     expect(outputsOf(reports)).toEqual([0, 1]);
   });
@@ -166,7 +166,7 @@ describe("process sandbox: its client is gone", () => {
     const pid = Number(line);
     expect(isAlive(pid)).toBe(true);
     holder.kill(signal);
-    await until(() => !isAlive(pid), 10_000);
+    await until(() => !isAlive(pid));
   });
 });
 

@@ -48,6 +48,7 @@ describe.skipIf(missing)(
     it("[MPI-2] a rank's client killed with -9 costs its task a retry, and is there again", async () => {
       const scratch = await temporaryDirectory();
       const hands = await open(scratch);
+      await until(() => clientsOf(scratch).length === 2);
       const job = hands.map(slowSquare, inputs(12, 300));
       await until(async () => (await job.status()).counts.done >= 2);
       const doomed = clientsOf(scratch)[0]!;
@@ -76,6 +77,7 @@ describe.skipIf(missing)(
     it("[MPI-2] a rank killed with -9 together with its supervisor leaves the others at work", async () => {
       const scratch = await temporaryDirectory();
       const hands = await open(scratch);
+      await until(() => clientsOf(scratch).length === 2);
       const job = hands.map(slowSquare, inputs(12, 300));
       await until(async () => (await job.status()).counts.done >= 2);
       const supervisor = supervisorsOf(scratch)[0]!;
@@ -137,7 +139,7 @@ describe.skipIf(missing)(
       first.child.kill("SIGKILL");
       await until(() => processesWith(scratch).length === 0);
       const again = program(scratch);
-      await once(again.child, "exit");
+      await once(again.child, "close");
       expect(again.output()).toContain(`outputs ${JSON.stringify(squares(40))}`);
       // The first progress of the second run counts the results of the first run.
       expect(Number(/done (\d+)/.exec(again.output())?.[1])).toBeGreaterThan(0);

@@ -85,7 +85,7 @@ describe("[THREAD-3] a kernel that goes wrong fails its task, not the program", 
       if (x === 3) throw new RangeError("no threes");
       return x;
     };
-    const job = hands.map(bad, [0, 1, 2, 3, 4], { memoryMb: 128, timeoutMs: 3000, maxAttempts: 1 });
+    const job = hands.map(bad, [0, 1, 2, 3, 4], { memoryMb: 128, timeoutMs: 8000, maxAttempts: 1 });
     await expect(job).rejects.toBeInstanceOf(TaskFailedError);
     const kinds: unknown[] = [];
     for await (const { index, output, error } of job) kinds[index] = error?.kind ?? output;

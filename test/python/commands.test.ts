@@ -12,7 +12,7 @@ describe.skipIf(python === undefined || !isLinux)(`commands from Python${whySkip
     const file = join(platform.directory, "commands.json");
     await writeFile(file, JSON.stringify({ sort: "/usr/bin/sort", sh: "/bin/sh" }));
     platform.startClient(2, ["--allow-commands", file]);
-  }, 60_000);
+  });
   afterAll(() => platform.close());
 
   it("[COMMAND-1] run as from the SDK", async () => {

@@ -22,7 +22,7 @@ describe("[ADDR-1] every address that the server tells works", () => {
       expect((await fetch(`${url}/healthz`)).status).toBe(200);
     expect((await fetch(server.adminUrl)).status).not.toBe(404);
     // Programs find the token exactly when the start-up summary says so.
-    const finding = connect(server.url, { connectMs: 2_000 });
+    const finding = connect(server.url, { connectMs: 30_000 });
     if (server.tokenIsFound) (await finding).close();
     else await expect(finding).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
     // An invitation is for other machines: it names this machine's own name only where there is no other address.

@@ -6,7 +6,13 @@ import { connect } from "../../customer/index.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import type { ServerStatus } from "../../shared/wire/rest/status.ts";
 import { expectAllOnce, readJob, request, submitJob } from "../support/jobs.ts";
-import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
+import {
+  keptPort,
+  startClientProcess,
+  startServerProcess,
+  temporaryDirectory,
+  until,
+} from "../support/processes.ts";
 
 const first = "export default async ({ data, at }, ctx) => (data ? (await ctx.data(data))[at] : at);";
 
@@ -20,8 +26,8 @@ async function damage(data: string, sha256: Sha256): Promise<void> {
 }
 
 test("[ROT-4] [ROT-5] [ROT-6] tasks whose blob is damaged wait until it is put again; others go on; nothing is computed with it", async () => {
-  const data = await temporaryDirectory();
-  let server = await startServerProcess(data);
+  const [data, port] = [await temporaryDirectory(), await keptPort()];
+  let server = await startServerProcess(data, port);
   await using hands = await connect(server.url, { token: server.token });
   const bytes = randomBytes(100_000);
   const reference = await hands.put(bytes);
@@ -35,7 +41,7 @@ test("[ROT-4] [ROT-5] [ROT-6] tasks whose blob is damaged wait until it is put a
   const job = await submitJob(server, first, inputs);
   await server.terminate();
   await damage(data, sha256);
-  server = await startServerProcess(data, ["--port", String(server.port)]);
+  server = await startServerProcess(data, port);
   await startClientProcess(server);
   await until(async () => (await readJob(server, job)).missingData.length > 0);
   await until(async () => (await readJob(server, job)).counts.done === 30);
@@ -51,7 +57,7 @@ test("[ROT-4] [ROT-5] [ROT-6] tasks whose blob is damaged wait until it is put a
   expect(server.log()).toContain("was set aside");
   // The damage is remembered across a restart.
   await server.terminate();
-  server = await startServerProcess(data, ["--port", String(server.port)]);
+  server = await startServerProcess(data, port);
   await until(async () => (await readJob(server, job)).missingData.length > 0);
 
   await hands.put(bytes);

@@ -7,7 +7,7 @@ describe.runIf(hasPostgres)(`a server on PostgreSQL${whyNoPostgres}`, () => {
   let postgres: Postgres;
   beforeAll(async () => {
     postgres = await Postgres.start();
-  }, 60_000);
+  });
   afterAll(() => postgres.stop());
 
   test("[PG-1] [DUR-1] works on, and keeps its jobs when it is killed and PostgreSQL crashes", async () => {

@@ -96,7 +96,7 @@ describe("[MILES-7] compressed frames of a client", () => {
 
 describe("clients that do not read or do not finish", () => {
   test("a client that asks for tasks and never answers a ping is cut off; one that answers stays", async () => {
-    const server = await startTestServer({ heartbeatMs: 50 });
+    const server = await startTestServer({ heartbeatMs: 500 });
     const deaf = await new RawClient(server.url).join();
     const honest = await new RawClient(server.url).join();
     networkOf(deaf).pause();

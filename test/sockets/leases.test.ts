@@ -127,7 +127,7 @@ describe("leases over the socket", () => {
         counts: { cancelled: 2 },
       });
       return cancelledMs;
-    });
+    }, 1000);
     expect(ms).toBeLessThan(1000);
   });
 

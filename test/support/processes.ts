@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
+import { freePort } from "../../bench/harness/services/ports.ts";
 import { labHost } from "../../scripts/lab-host.ts";
 
 export const root = join(import.meta.dirname, "..", "..");
@@ -77,6 +78,11 @@ export async function startServerProcess(
   const { url, tokenFile } = JSON.parse(ready) as { url: string; tokenFile: string };
   const token = (await readFile(tokenFile, "utf8")).trim();
   return { ...running, url, token, port: Number(new URL(url).port) };
+}
+
+/** Flags of a server that is started again at its port, which no outgoing connection of the system takes meanwhile. */
+export async function keptPort(): Promise<string[]> {
+  return ["--port", String(await freePort())];
 }
 
 /** Starts `manyhands client` with a cache of its own. */

@@ -103,7 +103,7 @@ describe("a job's page", () => {
       return all.find(({ name }) => name === "open day")?.maxClients;
     };
     const limit = "input[aria-label='Most clients at once with open day']";
-    expect(await page.$eval(limit, (input) => (input as { value: string }).value)).toBe("7");
+    await page.waitForFunction(`document.querySelector(${JSON.stringify(limit)})?.value === "7"`);
     for (const [typed, expected] of [
       ["12", 12],
       ["", undefined],

@@ -70,6 +70,7 @@ describe("[TEXTS-1] the admin page in a German browser", () => {
     await untilText(page, /Fehler im Kernel · 1 Versuch[\s\S]*leer/);
     await page.waitForSelector(".reasons");
     await page.focus(".stream canvas");
+    await untilText(page, /[1-9]\d* Versuche? in/);
     await page.keyboard.press("]");
     await untilText(page, /Teilchen, Aufgabe \d[\s\S]*Slot 1[\s\S]*\d\d:\d\d:\d\d,\d{3}/);
     await page.keyboard.press("Escape");

@@ -48,7 +48,7 @@ async function askToReload(server: TestServer): Promise<void> {
 describe("[CLIENTS-3] a page that is asked to reload", () => {
   test("delivers what it computes, loads itself anew with the other tabs, and goes on by itself", async () => {
     const server = await startTestServer();
-    const { page, id, isSame } = await computing(server, 6_000);
+    const { page, id, isSame } = await computing(server, 12_000);
     const other = await page.browserContext().newPage();
     await other.goto(`${server.url}/?auto=1`);
     await untilText(other, /squares/);

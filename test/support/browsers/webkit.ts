@@ -14,6 +14,8 @@ const elementKey = "element-6066-11e4-a52e-4f735466cecf";
 
 /** A driver on a busy machine answers one in about twenty requests for a session never; others take 1 to 5 s. */
 const startMs = 15_000;
+/** A driver that starts answers within a second, or later on a busy machine. */
+const answerMs = 30_000;
 
 /** WebKitGTK's own small browser, on a display in memory, by WebDriver. */
 export async function launchWebKit(options: LaunchOptions): Promise<TestBrowser> {
@@ -21,7 +23,7 @@ export async function launchWebKit(options: LaunchOptions): Promise<TestBrowser>
     try {
       return await launchOnce(options);
     } catch (error) {
-      if (tries === 3) throw error;
+      if (tries === 5) throw error;
     }
 }
 
@@ -55,7 +57,7 @@ async function launchOnce(options: LaunchOptions): Promise<TestBrowser> {
     };
     const session = await WebDriverSession.start(driver.url, wanted, startMs);
     const first = await session.get<string>("/window");
-    await session.post("/timeouts", { script: 50_000, pageLoad: 50_000, implicit: 10_000 });
+    await session.post("/timeouts", { script: 50_000, pageLoad: 50_000, implicit: 30_000 });
     return {
       version: `webkitgtk/${String(session.capabilities["browserVersion"])}`,
       newTab: () => newTab(session, first),
@@ -143,7 +145,7 @@ function groupOf(process_: ChildProcess): Group {
   return {
     async end() {
       process.off("exit", kill);
-      if (process_.exitCode !== null) return;
+      if (process_.exitCode !== null || process_.signalCode !== null) return;
       kill();
       await once(process_, "exit");
     },
@@ -189,11 +191,12 @@ async function startDriver(home: string, display: string): Promise<Group & { url
   });
   const group = groupOf(driver);
   const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; tries < 500; tries++) {
+  const end = Date.now() + answerMs;
+  while (Date.now() < end) {
     const status = await fetch(`${url}/status`).catch(() => undefined);
     if (status?.ok) return { ...group, url };
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await group.end();
-  throw new Error("WebKitWebDriver did not answer within 10 s.");
+  throw new Error("WebKitWebDriver did not answer within 30 s.");
 }
