@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { connect } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../bench/harness/services/ports.ts";
 import { knownHosts } from "../../server/access/known-hosts.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { startServerProcess, temporaryDirectory } from "../support/processes.ts";
@@ -157,9 +157,10 @@ async function rebind(allowHosts: readonly string[]): Promise<unknown> {
   const stranger = createServer((_req, res) =>
     res.setHeader("content-type", "text/html").end("<p>stranger</p>"),
   );
-  stranger.listen(0, "127.0.0.1");
+  // No outgoing connection of the system takes this port between the two servers.
+  const port = await freePort();
+  stranger.listen(port, "127.0.0.1");
   await once(stranger, "listening");
-  const { port } = stranger.address() as AddressInfo;
   const browser = await launchBrowser();
   onTestFinished(() => browser.close());
   const page = await browser.newPage();

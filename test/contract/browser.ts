@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
 import { labHost } from "../support/browser.ts";
 import { button, type Tab, type TestBrowser } from "../support/browsers/browser.ts";
 import { engines, whySkipped, type Engine } from "../support/browsers/engines.ts";
@@ -173,9 +174,11 @@ export function testPagesIn(engine: Engine): void {
       await startClientProcess(server);
       // maxAttempts is 1: if the closed tab counted as an attempt, the task would have failed.
       const closedAt = performance.now();
-      await until(finished(server, id));
+      const isTaken = ({ kind, leases, done }: ClientInfo): boolean => kind === "node" && leases + done > 0;
+      await until(async () => (await readClients(server)).some(isTaken), 60_000);
       // Without a goodbye the task would wait for the grace time of 30 seconds.
       expect(performance.now() - closedAt).toBeLessThan(25_000);
+      await until(finished(server, id));
       await expectAllOnce(server, id, [25]);
     });
 

@@ -92,9 +92,9 @@ function indexOf(line: ResultLine): number {
 
 /** A kernel that squares `x` after `ms` milliseconds of waiting, reporting progress. */
 export const slowSquareSource = `export default async ({ x, ms }, ctx) => {
-  for (let waited = 0; waited < ms; waited += 5) {
+  for (let waited = 0; waited < ms; waited += 20) {
     ctx.progress(0.5);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, Math.min(20, ms - waited)));
   }
   return x * x;
 };`;

@@ -58,6 +58,7 @@ describe("names that others gave, on the volunteer page", () => {
     await page.setViewport({ width: 390, height: 844 });
     await untilText(page, /Computing for/);
     await page.waitForSelector(".slot-job");
+    await page.waitForSelector("[role=progressbar]");
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
     const text = String(await page.evaluate("document.body.innerText"));
     expect(text).not.toMatch(/[\u202a-\u202e]/);
