@@ -7,7 +7,7 @@ const job = descriptor().id;
 
 /** A session whose events a trail follows, as on the page. */
 class FollowedSession extends SessionHarness {
-  readonly trail: Trail;
+  trail: Trail;
 
   constructor(trail: Trail) {
     super();
@@ -84,6 +84,21 @@ describe("[VOLUNTEER-5] the way of a task", () => {
       [1, 2, "accepted"],
     ]);
     expect(h.trail.entries[0]?.message).toBe("no particles");
+  });
+
+  test("of tasks that began or failed before the page followed the session", () => {
+    const h = working([1, 2]);
+    const failure = { kind: "error" as const, message: "no particles" };
+    h.report(0, { finished: [{ index: 1, outcome: { state: "failed", failure } }] });
+    h.hear({ type: "accepted", job, indexes: [1] });
+    h.trail = new Trail();
+    h.report(1, { show: { value: "half of it" } });
+    expect(h.states).toEqual([
+      [1, 1, "failed"],
+      [2, 1, "computing"],
+    ]);
+    expect(h.trail.entries[0]?.message).toBe("no particles");
+    expect(h.trail.shown.get(1)?.shown).toEqual({ kind: "text", text: "half of it" });
   });
 
   test("ends where a task is taken away", () => {

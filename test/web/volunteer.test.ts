@@ -131,12 +131,12 @@ describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
     await untilText(page, /Tasks done\s+4/);
   });
 
-  it("starts by itself with ?auto=1, pauses, resumes, finishes and stops", async () => {
+  it("[VOLUNTEER-10] starts by itself with ?auto=1, pauses, resumes, finishes and stops", async () => {
     const server = await startTestServer();
     const page = await open(server, host, "/?auto=1");
     await untilText(page, /No work right now/);
     await press(page, "Pause");
-    await untilText(page, /Paused until you press Resume/);
+    await untilText(page, /takes a break[^]*Paused until you press Resume/);
     const id = await submitUnverified(server, slow(2000), [1, 2]);
     await press(page, "Resume");
     await untilJob(server, id, ({ counts }) => counts.running + counts.done > 0);
@@ -149,10 +149,10 @@ describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
 });
 
 describe("the volunteer page", () => {
-  it("says why it is refused and what to do", async () => {
+  it("[VOLUNTEER-10] says why it is refused and what to do", async () => {
     const server = await startTestServer({ volunteers: "invite" });
     const page = await open(server, "localhost", "/?auto=1");
-    await untilText(page, /Open the invitation link/);
+    await untilText(page, /cannot help yet[^]*Open the invitation link/);
   });
 
   it("passes an invitation on, and takes it out of the address bar", async () => {

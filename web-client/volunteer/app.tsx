@@ -157,7 +157,12 @@ function isAtControls(): boolean {
   return document.activeElement?.closest(".controls") != null;
 }
 
-function headline({ state }: Phase): string {
+function headline(phase: Phase): string {
   const { headlines } = page;
-  return state === "stopped" ? headlines.stopped : state === "ready" ? headlines.ready : headlines.working;
+  const { state } = phase;
+  if (state === "stopped" || state === "ready") return headlines[state];
+  if (state === "broken") return headlines.hindered;
+  if (state !== "running") return headlines.working;
+  const { connection, mode } = phase.status;
+  return headlines[connection.state === "refused" ? "hindered" : mode === "paused" ? "paused" : "working"];
 }

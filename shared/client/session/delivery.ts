@@ -18,19 +18,28 @@ const keepAfterMs = 1000;
  */
 const resendAfterMs = 30_000;
 
+/** As many failures as a page shows. */
+const failuresKept = 12;
+
 /** Sends results of one job, and keeps them until the server acknowledges them. */
 export function deliver(state: SessionState, job: JobId, results: readonly TaskResult[]): void {
   const ready: TaskResult[] = [];
   const kept: OutboxEntry[] = [];
   for (const result of results) {
     if (result.outcome.state === "done") state.done++;
-    else state.failed++;
+    else noteFailure(state, job, result.index, result.outcome.failure.message);
     const entry = addResult(state, job, result);
     if (entry.persisted) kept.push({ job, result });
     if (entry.upload === undefined) ready.push(result);
   }
   if (kept.length > 0) state.out.push({ type: "saveResults", entries: kept });
   if (isConnected(state)) sendResults(state, job, ready);
+}
+
+function noteFailure(state: SessionState, job: JobId, index: TaskIndex, message: string): void {
+  state.failed++;
+  const name = state.jobs.get(job)?.descriptor.name ?? "";
+  state.failures = [...state.failures.slice(1 - failuresKept), { job, name, index, message }];
 }
 
 /** Takes over results that an earlier run of this client could not deliver. */
@@ -104,7 +113,7 @@ export function refuseOutput(state: SessionState, upload: number, failure: Failu
   const entry = uploadingEntry(state, upload);
   if (!entry) return ignore(state, `no result waits for upload ${upload}`);
   state.done--;
-  state.failed++;
+  noteFailure(state, entry.job, entry.result.index, failure.message);
   settleUpload(state, entry, { ...entry.result, outcome: { state: "failed", failure } });
 }
 

@@ -175,6 +175,14 @@ export interface Unacknowledged {
   staleAcknowledgements: number;
 }
 
+/** A task that failed here. */
+export interface ClientFailure {
+  readonly job: JobId;
+  readonly name: string;
+  readonly index: TaskIndex;
+  readonly message: string;
+}
+
 /** A precache that the server asked for, and how far it is. */
 export interface HeldPrecache {
   haveBytes: number;
@@ -252,6 +260,8 @@ export interface SessionState {
   nextUpload: number;
   done: number;
   failed: number;
+  /** The last failures, the newest last, for a page that begins to follow the session. */
+  failures: readonly ClientFailure[];
   now: number;
   /** When the session wants a `timePassed`. */
   wakeAt: number;
@@ -304,6 +314,7 @@ export function newState(options: SessionOptions): SessionState {
     nextUpload: 1,
     done: 0,
     failed: 0,
+    failures: [],
     now: 0,
     wakeAt: Infinity,
     event: { type: "timePassed" },

@@ -58,6 +58,7 @@ export class Trail implements ShownTrail {
   #checked = 0;
   #nextId = 1;
   #failed = 0;
+  #follows = false;
 
   get entries(): readonly TrailEntry[] {
     return this.#entries.map(({ id, job, tasks, message }) => ({
@@ -72,6 +73,7 @@ export class Trail implements ShownTrail {
 
   /** Takes an event that the session has handled. */
   note(event: SessionEvent, state: Readonly<SessionState>): void {
+    if (!this.#follows) this.#takeOver(state);
     if (event.type === "loadStarted" || event.type === "bundleStarted") {
       const work = state.slots.get(event.slot)?.work;
       if (work?.state === "bundled") this.#begin(work);
@@ -80,6 +82,13 @@ export class Trail implements ShownTrail {
     if (state.failed > this.#failed) this.#noteFailures(state);
     this.#failed = state.failed;
     this.#dropHandedBack(state);
+  }
+
+  /** The first tasks are computed before this code is there. */
+  #takeOver({ slots }: Readonly<SessionState>): void {
+    this.#follows = true;
+    for (const { work } of slots.values())
+      if (work.state === "bundled" && work.phase !== "preparing") this.#begin(work);
   }
 
   #begin(bundle: Bundle): void {
@@ -138,20 +147,14 @@ export class Trail implements ShownTrail {
     return entry !== undefined;
   }
 
-  /** Looks for failed results in the outbox, because timeouts and crashes are no reports. */
-  #noteFailures(state: Readonly<SessionState>): void {
-    let missing = state.failed - this.#failed;
-    for (const [id, results] of [...state.outbox].reverse())
-      for (const { result } of results.values()) {
-        if (missing === 0) return;
-        const { index, outcome } = result;
-        if (outcome.state !== "failed" || this.#isFailed(id, index)) continue;
-        missing--;
-        for (const { jobId, tasks } of this.#entries)
-          if (jobId === id && tasks.get(index) === "computing") tasks.delete(index);
-        const name = state.jobs.get(id)?.descriptor.name ?? "";
-        this.#add({ id, name }, [index], "failed", { message: outcome.failure.message });
-      }
+  /** Adds failures of which no event tells alone: timeouts and crashes are no reports. */
+  #noteFailures({ failed, failures }: Readonly<SessionState>): void {
+    for (const { job: id, name, index, message } of failures.slice(this.#failed - failed)) {
+      if (this.#isFailed(id, index)) continue;
+      for (const { jobId, tasks } of this.#entries)
+        if (jobId === id && tasks.get(index) === "computing") tasks.delete(index);
+      this.#add({ id, name }, [index], "failed", { message });
+    }
   }
 
   #isFailed(job: JobId, index: TaskIndex): boolean {

@@ -5,6 +5,8 @@ export const page: PageTexts = {
   headlines: {
     ready: "Diesen Computer der Wissenschaft leihen",
     working: "Dieser Computer hilft mit",
+    paused: "Dieser Computer macht Pause",
+    hindered: "Dieser Computer kann noch nicht helfen",
     stopped: "Danke für die Hilfe",
   },
   lead: "Ein Druck auf den Knopf, und dieser Computer rechnet für die Wissenschaft, solange diese Seite offen ist.",

@@ -4,6 +4,8 @@ export const page = {
   headlines: {
     ready: "Lend this computer to science",
     working: "This computer is lending a hand",
+    paused: "This computer takes a break",
+    hindered: "This computer cannot help yet",
     stopped: "Thank you for your help",
   },
   lead: "Press the button and this computer helps scientists compute, for as long as this page stays open.",
