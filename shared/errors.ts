@@ -70,12 +70,7 @@ const table = {
     4413,
     "Send less at once, or put the bytes as a blob and pass a data reference.",
   ),
-  UNSUPPORTED_TYPE: row(
-    false,
-    415,
-    4415,
-    "Send application/json, application/x-ndjson or application/x-msgpack.",
-  ),
+  UNSUPPORTED_TYPE: row(false, 415, 4415, "Send, or ask for, what the message says is expected."),
   RANGE_NOT_SATISFIABLE: row(false, 416, 4416, "Ask for bytes inside the blob; HEAD tells its size."),
   HASH_MISMATCH: row(true, 422, 4422, "The bytes differ from their SHA-256; send them again."),
   UNKNOWN_BLOB: row(true, 422, 4422, "Put the blob first: PUT /api/blobs/{sha256}."),

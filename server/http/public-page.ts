@@ -1,4 +1,5 @@
 import type { PublicStatus } from "../../shared/wire/rest/public-status.ts";
+import type { Project } from "../project.ts";
 import { publicPage as german } from "./texts/de/public-page.ts";
 import { publicPage as english, type PublicPageTexts } from "./texts/en/public-page.ts";
 
@@ -29,6 +30,7 @@ progress { width: 100%; height: 0.7rem; margin: 0.4rem 0 0.2rem; accent-color: #
 /** The public page: the project's progress without a script, so that any browser shows it. */
 export function publicPage(
   status: PublicStatus,
+  project: Pick<Project, "title" | "text" | "link"> | undefined,
   takesVolunteers: boolean,
   language: PublicPageLanguage,
 ): string {
@@ -48,13 +50,14 @@ export function publicPage(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="${refreshSeconds}">
-<title>${texts.title}</title>
+<title>${project ? escaped(project.title) : texts.title}</title>
 <link rel="icon" href="favicon.svg">
 <style>${publicStyle}</style>
 </head>
 <body>
 <main>
-<h1>${texts.heading}</h1>
+<h1 dir="auto">${project ? escaped(project.title) : texts.heading}</h1>
+${project ? about(project, texts) : ""}
 <dl>
 ${figures.map(([label, value]) => `<div><dt>${label}</dt><dd>${value}</dd></div>`).join("\n")}
 </dl>
@@ -68,6 +71,10 @@ ${jobs.length < jobCount ? `<p class="small">${texts.firstShown(count(jobs.lengt
 </body>
 </html>
 `;
+}
+
+function about({ text, link }: Pick<Project, "text" | "link">, { moreAbout }: PublicPageTexts): string {
+  return `<p><bdi>${escaped(text)}</bdi> ${link === undefined ? "" : `<a href="${escaped(link)}" rel="noreferrer">${moreAbout}</a>`}</p>`;
 }
 
 function job(

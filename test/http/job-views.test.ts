@@ -1,3 +1,4 @@
+import { publicPage } from "../../server/http/public-page.ts";
 import { describe, expect, test } from "vitest";
 import { FailureGrouping } from "../../server/dispatch/failure-groups.ts";
 import { rangeOfEnd } from "../../server/dispatch/estimate.ts";
@@ -367,6 +368,26 @@ describe("[PUBLIC-1] the public page", () => {
     expect(page.headers.get("content-security-policy")).toMatch(/^default-src 'none'/);
     expect(html).toContain("&#60;b&#62;open &#38; \ufffdfree");
     expect(html).not.toMatch(/secret|bench 7|<script|\u202e/);
+  });
+
+  test("says which project it is of", () => {
+    const status = {
+      clients: 1,
+      slots: 1,
+      busy: 0,
+      rate: 0,
+      tasksDone: 0,
+      tasksWaiting: 0,
+      startedAt: 0,
+      jobs: [],
+      jobCount: 0,
+    };
+    const project = { title: "Ribosomes <b>", text: "We look at them.", link: 'https://example.org/"' };
+    const page = publicPage(status, project, true, "en");
+    expect(page).toContain('<h1 dir="auto">Ribosomes &#60;b&#62;</h1>');
+    expect(page).toContain("<title>Ribosomes &#60;b&#62;</title>");
+    expect(page).toMatch(/We look at them\.[^]*href="https:\/\/example\.org\/&#34;"/);
+    expect(publicPage(status, undefined, true, "en")).toContain("What these computers do together");
   });
 
   test("[TEXTS-1] speaks the language that the browser asks for, else English", async () => {

@@ -8,6 +8,7 @@ import { shownName, shownText } from "../ui/shown-name.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { readCsv } from "./csv.ts";
 import { useReading } from "./reading.ts";
+import { linesFor } from "./result-lines.ts";
 import { texts } from "./texts/current.ts";
 
 /** Characters and rows of a text that are shown; the file has all of it. */
@@ -36,7 +37,7 @@ export function Results({ job }: { job: JobInfo }): JSX.Element {
       ))}
       <details>
         <summary>{texts.job.results.program}</summary>
-        {linesFor(job.id).map(([language, text]) => (
+        {linesFor(serverAddress(), job.id).map(([language, text]) => (
           <div key={language} class="snippet">
             <div class="panel-head">
               <h3>{language}</h3>
@@ -120,30 +121,6 @@ function TextOf({
   );
 }
 
-/** Lines of programs that fetch the results of a job. */
-export function linesFor(id: string): [string, string][] {
-  const server = new URL(".", location.href).href.replace(/\/$/, "");
-  return [
-    [
-      "TypeScript",
-      `import { connect } from "manyhands";
-
-const hands = await connect("${server}");
-for await (const outcome of hands.job("${id}")) console.log(outcome.index, outcome.output);
-await hands.close();`,
-    ],
-    [
-      "Python",
-      `import manyhands
-
-with manyhands.connect("${server}") as hands:
-    for outcome in hands.job("${id}"):
-        print(outcome.index, outcome.result())`,
-    ],
-    [
-      "curl",
-      `curl -H "Authorization: Bearer $MANYHANDS_TOKEN" -H "Accept: application/x-ndjson" \\
-  "${server}/api/jobs/${id}/results"`,
-    ],
-  ];
+function serverAddress(): string {
+  return new URL(".", location.href).href.replace(/\/$/, "");
 }

@@ -19,6 +19,7 @@ const pagePolicy = `default-src 'none'; style-src 'sha256-${createHash("sha256")
 export function publicStatusRoutes({
   platform,
   options,
+  project,
 }: HttpParts): Routes<"GET /api/public-status" | "GET /status"> {
   let picture: { readonly status: Promise<PublicStatus>; readonly at: number } | undefined;
   const newest = (): Promise<PublicStatus> => {
@@ -48,7 +49,7 @@ export function publicStatusRoutes({
         .set({ "Content-Security-Policy": pagePolicy, "Cache-Control": "no-cache" })
         .vary("Accept-Language")
         .type("html")
-        .send(publicPage(await newest(), options.volunteers === "open", language));
+        .send(publicPage(await newest(), project, options.volunteers === "open", language));
     },
   };
 }

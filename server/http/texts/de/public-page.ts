@@ -3,6 +3,7 @@ import type { PublicPageTexts } from "../en/public-page.ts";
 export const publicPage: PublicPageTexts = {
   title: "Manyhands: Fortschritt",
   heading: "Was diese Computer gemeinsam leisten",
+  moreAbout: "Mehr über dieses Projekt",
   computers: "Computer",
   slotsBusy: "Slots belegt",
   of: (busy, slots) => `${busy} von ${slots}`,

@@ -2,6 +2,7 @@
 export const publicPage = {
   title: "Manyhands: progress",
   heading: "What these computers do together",
+  moreAbout: "More about this project",
   computers: "Computers",
   slotsBusy: "Slots busy",
   of: (busy: string, slots: string) => `${busy} of ${slots}`,
