@@ -1,4 +1,5 @@
 import { emitKeypressEvents } from "node:readline";
+import { Option } from "commander";
 import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import type { ServerStatus } from "../../shared/wire/rest/status.ts";
@@ -25,7 +26,9 @@ const wideScreen = 120;
 /** `manyhands top`. */
 export function topCommand() {
   return serverCommand("top", "Watch the server, its jobs and its clients; q ends it")
-    .option("--every <time>", "time between two pictures", duration, 2000)
+    .addOption(
+      new Option("--every <time>", "time between two pictures").argParser(duration).default(2000, "2s"),
+    )
     .option("--once", "show one picture and end")
     .action(async (flags: TopFlags) => {
       const { json, once, every } = flags;

@@ -99,10 +99,10 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
   }
 
   async #read(): Promise<Sources & { readonly combine?: PythonCombine }> {
-    const sources = await readProgram(this.#path);
+    const sources = await readProgram(this.#path, this.#function);
     if (!this.#combine) return sources;
     const { by, perTask } = this.#combine;
-    const others = await readProgram(by.#path);
+    const others = await readProgram(by.#path, by.#function);
     for (const [path, source] of Object.entries(others.modules))
       if ((sources.modules[path] ?? source) !== source)
         throw new PlatformError(

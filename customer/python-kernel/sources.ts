@@ -9,9 +9,10 @@ export type Sources = Required<Pick<PythonProgram, "modules" | "module" | "impor
 /**
  * Reads a Python file and the modules of its folder, or of the package that it is in, that it and they import. Imports are recognised in the
  * text: also those inside of functions.
- * @throws PlatformError FILE_FAILED, BAD_ARGUMENT
+ * @param name - of the function
+ * @throws PlatformError FILE_FAILED; BAD_ARGUMENT for a file that cannot be imported, or has no such function
  */
-export async function readProgram(path: string): Promise<Sources> {
+export async function readProgram(path: string, name: string): Promise<Sources> {
   const root = await rootOf(path);
   const module = relative(root, path).replace(/\.py$/, "").split(sep).join(".");
   if (!/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/.test(module))
@@ -27,9 +28,16 @@ export async function readProgram(path: string): Promise<Sources> {
       error,
     );
   });
+  if (!mayHave(text, name))
+    throw new PlatformError("BAD_ARGUMENT", `The Python file ${basename(path)} has no function ${name}.`);
   const imports = new Set<string>();
   await add(root, module, { modules, imports, text });
   return { modules, module, imports: [...imports].toSorted() };
+}
+
+/** Whether a file may have a function: its name is somewhere in the text, or the file takes or makes names that are not. */
+function mayHave(text: string, name: string): boolean {
+  return new RegExp(`\\b(?:${name}|globals|exec|setattr|__getattr__)\\b|\\bimport\\s*\\*`).test(text);
 }
 
 /** The folder from which a file is imported: its own, or the one around its package. */

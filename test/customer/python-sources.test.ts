@@ -38,7 +38,7 @@ test("[PYTHON-2] a file brings the modules of its folder that it and they import
     "unused.py": "",
     "package/unused.py": "",
   });
-  const { modules, module } = await readProgram(join(folder, "main.py"));
+  const { modules, module } = await readProgram(join(folder, "main.py"), "f");
   expect(module).toBe("main");
   expect(Object.keys(modules).sort()).toEqual([
     "listed.py",
@@ -62,15 +62,25 @@ test("[PYTHON-2] a file of a package is imported by its name in the package", as
     "outer/other.py": "",
     "model.py": "",
   });
-  const { modules, module } = await readProgram(join(folder, "outer", "model.py"));
+  const { modules, module } = await readProgram(join(folder, "outer", "model.py"), "other");
   expect(module).toBe("outer.model");
   expect(Object.keys(modules).sort()).toEqual(["outer/__init__.py", "outer/model.py", "outer/other.py"]);
 });
 
-test("[PYTHON-2] files that cannot be read, or imported by their name, are refused", async () => {
-  const folder = await folderOf({ "my-model.py": "" });
-  await expect(readProgram(join(folder, "my-model.py"))).rejects.toThrow("because of its name");
-  await expect(readProgram(join(folder, "none.py"))).rejects.toMatchObject({ code: "FILE_FAILED" });
+test("[PYTHON-2] files that cannot be read, imported by their name, or have no such function, are refused", async () => {
+  const folder = await folderOf({
+    "my-model.py": "",
+    "model.py": "def score(x): return x",
+    "all.py": "from math import *",
+    "lazy.py": "def __getattr__(name): return len",
+  });
+  await expect(readProgram(join(folder, "model.py"), "scores")).rejects.toThrow(
+    "model.py has no function scores",
+  );
+  for (const file of ["all.py", "lazy.py"])
+    expect(await readProgram(join(folder, file), "sqrt")).toHaveProperty("module");
+  await expect(readProgram(join(folder, "my-model.py"), "f")).rejects.toThrow("because of its name");
+  await expect(readProgram(join(folder, "none.py"), "f")).rejects.toMatchObject({ code: "FILE_FAILED" });
 });
 
 test("[PYTHON-1] [PYTHON-4] the kernel depends on the sources alone, and names or holds the files of Python", async () => {
