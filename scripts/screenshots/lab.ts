@@ -43,7 +43,7 @@ export async function volunteering(server: RunningServer, browser: TestBrowser):
 
 export async function signedIn(server: RunningServer, browser: TestBrowser): Promise<Tab> {
   const tab = await browser.newTab();
-  await tab.open(server.adminUrl);
+  await tab.open(`${server.url}/admin`);
   await until(() => tab.evaluate("document.querySelector('input[name=token]') !== null"));
   await tab.show();
   await tab.type("input[name=token]", server.token);

@@ -134,7 +134,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
     },
   },
   job: {
-    options: { publicStatus: true, volunteers: "invite" },
+    options: { publicStatus: true, volunteers: "invite", publicUrl: "https://hands.example.org" },
     async show(server, { browser, take }) {
       const job = await submit(server, "projection matching", 60, { group: "night run", public: true });
       await attach(server, job);
@@ -144,7 +144,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
         maxClients: 3,
       });
       const volunteer = await browser.newTab();
-      await volunteer.open(`${inviteUrl}&auto=1`);
+      await volunteer.open(`${server.url}/${new URL(inviteUrl).search}&auto=1`);
       const admin = await signedIn(server, browser);
       await until(async () => (await failedTasks(server, job)) > 1);
       await goTo(admin, `#/jobs/${job}`, ".attachment img");

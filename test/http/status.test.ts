@@ -1,3 +1,4 @@
+import type { AuditEntry } from "../../shared/wire/rest/audit.ts";
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
@@ -216,7 +217,7 @@ describe("figures and health of the server", () => {
     expect(await addresses(server.tokens.admin)).toEqual(["127.0.0.1"]);
   });
 
-  test("clients are disconnected and banned by name", async () => {
+  test("[AUDIT-1] clients are disconnected and banned; the audit log has their names", async () => {
     const server = await startHttpServer();
     const client = server.client();
     const asAdmin = (path: string, method = "POST") =>
@@ -227,6 +228,12 @@ describe("figures and health of the server", () => {
     expect((await asAdmin(`/api/clients/${client.id}/ban`)).status).toBe(204);
     expect(await server.store.listBans()).toMatchObject([
       { subject: client.id, reason: "by the administrator" },
+    ]);
+    const noted = (await (await asAdmin("/api/audit", "GET")).json()) as AuditEntry[];
+    expect(noted.map(({ detail }) => detail)).toEqual([
+      `${client.id} “bench 7”: by the administrator`,
+      `${client.id} “bench 7”`,
+      "c_nobody",
     ]);
     expect((await asAdmin(`/api/bans/${client.id}`, "DELETE")).status).toBe(204);
     await refusal(await asAdmin(`/api/bans/${client.id}`, "DELETE"), 404, "NOT_FOUND");

@@ -80,8 +80,20 @@ describe("a job's page", () => {
     expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ id });
   });
 
-  it("[TOKEN-1] [AUDIT-1] makes an invitation with a QR code, revokes it, and lists what was done", async () => {
+  it("[ADDR-1] says of an invitation that only this machine can open it, in place of a QR code", async () => {
     const server = await startTestServer({ volunteers: "invite" });
+    const page = await openAdmin(browser, server);
+    await signIn(page, server.token);
+    await untilText(page, /No jobs yet/);
+    await page.goto(`http://localhost:${server.port}/admin#/access`);
+    await page.type("input[name=name]", "open day");
+    await click(page, "Make it");
+    await untilText(page, /\?invite=mh_v_[\s\S]*Only this machine can open it/);
+    expect(await page.$(".secret svg.qr")).toBeNull();
+  });
+
+  it("[TOKEN-1] [AUDIT-1] makes an invitation with a QR code, revokes it, and lists what was done", async () => {
+    const server = await startTestServer({ volunteers: "invite", publicUrl: "https://hands.example.org" });
     const page = await openAdmin(browser, server);
     await signIn(page, server.token);
     await untilText(page, /No jobs yet/);

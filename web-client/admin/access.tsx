@@ -7,7 +7,6 @@ import { formatDate } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
 import { CopyButton } from "./copy-button.tsx";
-import { QrCode } from "../ui/qr-code.tsx";
 import { QuotaButton } from "./quota.tsx";
 import { useReading } from "./reading.ts";
 import { Sentence } from "./sentence.tsx";
@@ -15,6 +14,7 @@ import { act } from "./state.ts";
 import { texts } from "./texts/current.ts";
 import type { Texts } from "./texts/en/texts.ts";
 import { TokenLimit } from "./token-limit.tsx";
+import { ScannedAddress } from "./volunteer-card.tsx";
 
 const everyMs = 5_000;
 
@@ -190,7 +190,7 @@ function Secret({ token: { token, inviteUrl, name } }: { token: CreatedToken }):
             <code>{token}</code>
             <CopyButton text={token} />
           </div>
-          <QrCode text={inviteUrl} label={texts.frame.qrCode(inviteUrl)} />
+          <ScannedAddress address={inviteUrl} />
         </>
       )}
     </div>

@@ -54,14 +54,19 @@ function Address({ address }: { address: string }): JSX.Element {
         <a href={address}>{address}</a>
         <CopyButton text={address} />
       </div>
-      {isLocal(address) ? (
-        <p class="muted hint">
-          <Sentence text={text.localOnly} />
-        </p>
-      ) : (
-        <QrCode text={address} label={texts.frame.qrCode(address)} />
-      )}
+      <ScannedAddress address={address} />
     </>
+  );
+}
+
+/** An address as a QR code, or why nobody else could open it. */
+export function ScannedAddress({ address }: { address: string }): JSX.Element {
+  return isLocal(address) ? (
+    <p class="muted hint">
+      <Sentence text={texts.overview.join.localOnly} />
+    </p>
+  ) : (
+    <QrCode text={address} label={texts.frame.qrCode(address)} />
   );
 }
 

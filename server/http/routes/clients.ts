@@ -32,6 +32,12 @@ const subjectSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.name
 
 /** Clients: listed and banned. */
 export function clientRoutes({ platform }: HttpParts): Routes<Names> {
+  /** Ids with the names of those that are known, for the audit log: it is read when nobody knows them any more. */
+  const named = async (ids: readonly string[]): Promise<string> => {
+    const { clients } = await platform.clients("all");
+    const names = new Map(clients.map(({ id, name }) => [id as string, name]));
+    return ids.map((id) => (names.has(id) ? `${id} “${names.get(id)}”` : id)).join(", ");
+  };
   return {
     "GET /api/clients": async (call) => {
       const isAdmin = principalOf(call).role === "admin";
@@ -57,7 +63,7 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
         clientActionSchema,
         limits.bodyBytes,
       );
-      await call.note(`${verb}: ${clients.join(", ")}`);
+      await call.note(`${verb}: ${await named(clients)}`);
       const unknown: string[] = [];
       const unable: string[] = [];
       for (const id of new Set(clients))
@@ -75,14 +81,17 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
       const done = new Set(clients).size - unknown.length - unable.length;
       reply(call, { done, unknown, unable } satisfies ClientsActed);
     },
-    "POST /api/clients/{id}/disconnect": (call) => {
-      platform.disconnectClient(subjectOf(call, "id"));
+    "POST /api/clients/{id}/disconnect": async (call) => {
+      const id = subjectOf(call, "id");
+      await call.note(await named([id]));
+      platform.disconnectClient(id);
       call.res.status(204).end();
     },
     "POST /api/clients/{id}/ban": async (call) => {
       const { reason } = await parseOptionalBody(call.req, call.res, banSchema);
-      await platform.banClient(subjectOf(call, "id"), reason);
-      await call.note(reason);
+      const id = subjectOf(call, "id");
+      await call.note(`${await named([id])}: ${reason}`);
+      await platform.banClient(id, reason);
       call.res.status(204).end();
     },
     "GET /api/bans": async (call) => reply(call, await platform.bans()),

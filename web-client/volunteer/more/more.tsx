@@ -254,7 +254,10 @@ export function Controls({ app, phase, isOpen }: PartProps & { isOpen: boolean }
     await forgetAll();
     location.reload();
   };
-  const mayPause = phase.state === "running" && phase.status.mode === "running";
+  const mayPause =
+    phase.state === "running" &&
+    phase.status.mode === "running" &&
+    phase.status.connection.state !== "refused";
   return (
     <>
       {mayPause && <Pauses choose={choose} />}
