@@ -122,7 +122,7 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use(
     pages(parts.webRoot, {
       blobOrigin: parts.blobs.signedOrigin,
-      servers: options.servers,
+      options,
       project: parts.project,
       platform,
     }),

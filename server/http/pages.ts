@@ -18,12 +18,12 @@ export function pages(
   webRoot: string,
   {
     blobOrigin,
-    servers,
+    options: { servers, volunteers },
     project,
     platform,
   }: {
     blobOrigin?: string | undefined;
-    servers: ServerOptions["servers"];
+    options: Pick<ServerOptions, "servers" | "volunteers">;
     project?: Project | undefined;
     platform: Pick<Platform, "status">;
   },
@@ -50,7 +50,7 @@ export function pages(
       ? projectPage(join(webRoot, index), project, setVolunteerPolicy)
       : page(index, setVolunteerPolicy),
   );
-  router.use(projectRoutes(project, platform));
+  router.use(projectRoutes(project, platform, volunteers === "open"));
   // After a slash the page's relative addresses would be wrong.
   router.get(/^\/admin\/$/, (_req, res) => res.redirect(308, "../admin"));
   router.get("/admin", page("admin.html", setPolicy));

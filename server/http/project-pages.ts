@@ -15,6 +15,7 @@ const compressors = {
 export function projectRoutes(
   project: Project | undefined,
   platform: Pick<Platform, "status">,
+  takesVolunteers: boolean,
 ): express.Router {
   const router = express.Router();
   router.get("/manifest.webmanifest", (_req, res) => {
@@ -31,7 +32,7 @@ export function projectRoutes(
     });
   const progress = sharedFor(progressMs, () => progressOf(platform));
   router.get("/project/progress", async (_req, res) => {
-    res.set("Cache-Control", "no-store").json(await progress());
+    res.set("Cache-Control", "no-store").json({ ...(await progress()), joins: takesVolunteers });
   });
   return router;
 }

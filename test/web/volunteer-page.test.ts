@@ -1,3 +1,4 @@
+import type { ServerOptions } from "../../server/options.ts";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "puppeteer";
@@ -20,12 +21,12 @@ const open = (server: TestServer, path = "/", language?: string): Promise<Page> 
   openPage(browser, `http://localhost:${server.port}${path}`, language);
 
 describe("[VOLUNTEER-1] the project on the volunteer page", () => {
-  async function projectServer(): Promise<TestServer> {
+  async function projectServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
     const project = join(await temporaryDirectory(), "project.json");
     const title = "Ribosomes <b>at work</b>";
     const content = { title, text: "We look at ribosomes.", link: "https://example.org/", colour: "#ffcc00" };
     await writeFile(project, JSON.stringify(content));
-    return startTestServer({ project });
+    return startTestServer({ project, ...options });
   }
 
   it("is there before anything computes, in its colour and as text", async () => {
@@ -45,7 +46,16 @@ describe("[VOLUNTEER-1] the project on the volunteer page", () => {
     expect(await server.api("GET", "/api/clients")).toEqual([]);
   });
 
-  it("shows its progress on a display for a room, and tells a name", async () => {
+  it("[VOLUNTEER-11] shows no code on a display for a room where people need an invitation", async () => {
+    const server = await projectServer({ volunteers: "invite" });
+    const { token } = await server.api("POST", "/api/tokens", { role: "volunteer", name: "room 12" });
+    const page = await open(server, `/?auto=1&kiosk=1&invite=${String(token)}`);
+    await untilText(page, /tasks to go/);
+    expect(await page.$(".kiosk svg.qr")).toBeNull();
+    expect(await page.content()).not.toContain(String(token));
+  });
+
+  it("[VOLUNTEER-11] shows its progress on a display for a room, and tells a name", async () => {
     const server = await projectServer();
     const page = await open(server, "/?auto=1&kiosk=1&name=room-12-pc-3&slots=1");
     await untilText(page, /tasks to go/);

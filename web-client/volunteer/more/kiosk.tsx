@@ -9,6 +9,8 @@ interface Progress {
   readonly clients: number;
   readonly done: number;
   readonly open: number;
+  /** Whether anybody may join without an invitation. */
+  readonly joins: boolean;
 }
 
 const everyMs = 10_000;
@@ -16,6 +18,7 @@ const everyMs = 10_000;
 interface KioskProps {
   /** The page's one sentence. */
   readonly sentence: string;
+  readonly isInvited: boolean;
   readonly onLeave: () => void;
 }
 
@@ -41,8 +44,10 @@ export class Kiosk extends Component<KioskProps, { progress?: Progress }> {
   }
 
   override render(): JSX.Element {
-    const { sentence, onLeave } = this.props;
+    const { sentence, isInvited, onLeave } = this.props;
     const { progress } = this.state;
+    // The code has no invitation: everybody in the room could take it along.
+    const joins = progress?.joins ?? !isInvited;
     const address = new URL(".", location.href).href;
     return (
       <section class="kiosk" aria-labelledby="kiosk">
@@ -51,14 +56,16 @@ export class Kiosk extends Component<KioskProps, { progress?: Progress }> {
         {project ? <p class="kiosk-text">{project.text}</p> : <p>{more.kiosk.noProject}</p>}
         {progress && <Figures {...progress} />}
         <p class="muted">{sentence}</p>
-        <div class="join">
-          <QrCode text={address} label={more.kiosk.code(address)} />
-          <p>
-            {more.kiosk.join}
-            <br />
-            <b>{address}</b>
-          </p>
-        </div>
+        {joins && (
+          <div class="join">
+            <QrCode text={address} label={more.kiosk.code(address)} />
+            <p>
+              {more.kiosk.join}
+              <br />
+              <b>{address}</b>
+            </p>
+          </div>
+        )}
         <button type="button" class="button" onClick={onLeave}>
           {more.kiosk.leave}
         </button>

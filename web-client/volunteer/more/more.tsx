@@ -292,6 +292,7 @@ export function Work({ app, phase }: PartProps): JSX.Element {
       {isKiosk && (
         <Kiosk
           sentence={sentence.text}
+          isInvited={app.props.address.invite !== undefined}
           onLeave={() => {
             isKiosk = false;
             app.forceUpdate();
