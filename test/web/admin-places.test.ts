@@ -22,6 +22,7 @@ describe("a job's page", () => {
       kernel: { source: kernel },
       inputs: [1, 2, 3, 9],
       failFast: false,
+      description: "Picks what is there",
     });
     const page = await openAdmin(browser, server);
     await signIn(page, server.token);
@@ -31,6 +32,7 @@ describe("a job's page", () => {
     await page.bringToFront();
     await page.locator("::-p-xpath(//a[normalize-space()='picky job'])").click();
     await page.waitForFunction(`location.hash === "#/jobs/${id}"`);
+    await untilText(page, /kernel [0-9a-f]{10}, \d+ B[\s\S]*Picks what is there/);
     await untilText(page, /3 failed tasks[\s\S]*2 tasks the kernel threw[\s\S]*no particle[\s\S]*disk full/);
     await untilText(page, /Cost so far\s+\d+ CPU s[\s\S]*Slowest tasks[\s\S]*saw 9/);
     await click(page, "Retry these");

@@ -11,6 +11,7 @@ import {
   formatPrecise,
   formatRate,
   formatShare,
+  shortHash,
 } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
@@ -61,7 +62,7 @@ export function JobPage({ id }: { id: string }): JSX.Element {
 
 function Head({ job }: { job: JobInfo }): JSX.Element {
   const { label, tone } = jobStateOf(job);
-  const { counts } = job;
+  const { counts, kernel } = job;
   return (
     <section class="card panel" aria-labelledby="job-name">
       <div class="panel-head">
@@ -72,8 +73,11 @@ function Head({ job }: { job: JobInfo }): JSX.Element {
       </div>
       <p class="muted long-name">
         {shownName(job.customer)}
-        {job.group !== undefined && ` · ${shownName(job.group)}`} · <code>{job.id}</code>
+        {job.group !== undefined && ` · ${shownName(job.group)}`} · <code>{job.id}</code> · {texts.job.kernel}{" "}
+        <code title={kernel.sha256}>{shortHash(kernel.sha256)}</code>, {formatBytes(kernel.size)}
+        {job.signature && texts.job.signedBy(shownName(job.signature.name))}
       </p>
+      {job.description !== undefined && <p dir="auto">{shownText(job.description)}</p>}
       <div class="progress">
         <ProgressBar job={job} />
         <p class="muted">

@@ -37,6 +37,8 @@ export const job: Texts["job"] = {
       `Die ersten ${shown} von ${all} Fehlern; die Ergebnisse des Auftraggebers enthalten alle.`,
     stack: "Aufrufliste",
   },
+  kernel: "Kernel",
+  signedBy: (name) => `, signiert von ${name}`,
   nothingComputed: "Von diesem Auftrag wird gerade nichts gerechnet",
   counts: (done, running, waiting, provisional, failed, cancelled, total) =>
     `${done} fertig, ${running} in Arbeit, ${waiting} wartend, ${provisional} vorläufig, ${failed} gescheitert, ${cancelled} abgebrochen von ${total}`,

@@ -40,6 +40,8 @@ export const job = {
       `The first ${shown} of ${all} failures; the customer's results have them all.`,
     stack: "Stack",
   },
+  kernel: "kernel",
+  signedBy: (name: string) => `, signed by ${name}`,
   nothingComputed: "Nothing of this job is computed at present",
   counts: (
     done: string,
