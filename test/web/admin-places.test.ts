@@ -82,6 +82,20 @@ describe("a job's page", () => {
     expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ id });
   });
 
+  it("[VERIFY-11] does not claim that results which nobody verifies are of trusted clients", async () => {
+    const server = await startTestServer();
+    const id = await submitPicky(server, { kernel: { source: "export default (x) => x" }, verify: "off" });
+    const page = await openAdmin(browser, server);
+    await signIn(page, server.token);
+    await untilText(page, /picky job/);
+    const volunteer = await page.browserContext().newPage();
+    await volunteer.goto(`http://localhost:${server.port}/?auto=1`);
+    await page.bringToFront();
+    await page.goto(`http://localhost:${server.port}/admin#/jobs/${id}`);
+    await untilText(page, /3 done[\s\S]*taken as they come/);
+    expect(await page.evaluate("document.body.innerText")).not.toMatch(/is of a trusted client/);
+  });
+
   it("[ADDR-1] says of an invitation that only this machine can open it, in place of a QR code", async () => {
     const server = await startTestServer({ volunteers: "invite" });
     const page = await openAdmin(browser, server);

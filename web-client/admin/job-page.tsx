@@ -171,7 +171,8 @@ function Statement({ job }: { job: JobInfo }): JSX.Element | null {
         {statement.slice(1)}.
       </span>
     );
-  return job.statement.strangers === 0 ? <>{texts.job.trust.noStrangers}</> : null;
+  // Results that are taken as they come are not counted.
+  return job.verify === "off" ? null : <>{texts.job.trust.noStrangers}</>;
 }
 
 function FailedTasks({ job, onRetried }: { job: JobInfo; onRetried: () => void }): JSX.Element {
