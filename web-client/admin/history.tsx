@@ -23,7 +23,12 @@ interface Chart {
   readonly title: string;
   readonly curves: readonly Curve[];
   readonly format: (value: number) => string;
+  /** Distances that labels may have; round decimal ones unless told. */
+  readonly steps?: number[];
 }
+
+/** KiB and MiB are round in powers of two. */
+const powersOfTwo = Array.from({ length: 44 }, (_, exponent) => 2 ** exponent);
 
 const perSecond =
   (name: HistoryFigure) =>
@@ -56,6 +61,7 @@ function chartsIn(text: Texts["overview"]["history"]): readonly Chart[] {
         { name: text.out, of: perSecond("bytesOut") },
       ],
       format: (bytes) => `${formatBytes(bytes)}/s`,
+      steps: powersOfTwo,
     },
     {
       title: text.cacheHits,
@@ -180,7 +186,7 @@ function eachOnce(labels: readonly string[]): string[] {
   return labels.map((label, at) => (label === labels[at - 1] ? "" : label));
 }
 
-function makePlot(element: HTMLElement, { curves, format }: Chart, data: uPlot.AlignedData): uPlot {
+function makePlot(element: HTMLElement, { curves, format, steps }: Chart, data: uPlot.AlignedData): uPlot {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string): string => style.getPropertyValue(name).trim();
   const axis = {
@@ -209,7 +215,12 @@ function makePlot(element: HTMLElement, { curves, format }: Chart, data: uPlot.A
               return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`;
             }),
         },
-        { ...axis, size: 72, values: (_plot, at) => eachOnce(at.map(format)) },
+        {
+          ...axis,
+          size: 72,
+          ...(steps && { incrs: steps }),
+          values: (_plot, at) => eachOnce(at.map(format)),
+        },
       ],
       series: [{}, ...curves.map((_, at) => ({ stroke: colours[at]!, width: 1.5, points: { show: false } }))],
     },
