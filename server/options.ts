@@ -83,8 +83,8 @@ interface KernelFile {
 
 /** Code that a server hands out to customers without npm. */
 export interface CustomerCode {
-  /** The module for Python. */
-  pythonModule(): Promise<string>;
+  /** The module for Python, or that beside it for programs of EMAN2. */
+  pythonModule(name?: "manyhands" | "manyhands_eman2"): Promise<string>;
   /** The code with which kernels of programs begin. */
   programCode(): Promise<string>;
   /** Makes the kernel of a function in Python. */

@@ -4,9 +4,9 @@ import type { PythonProgram } from "../../shared/wire/python-program.ts";
 import { packageRoot } from "../../system/package-root.ts";
 import type { FunctionDefinition } from "./definition.ts";
 
-/** The Python module for customers. */
-export function pythonModule(): Promise<string> {
-  return readFile(join(packageRoot, "python", "manyhands.py"), "utf8");
+/** The Python module for customers, or that beside it for programs of EMAN2. */
+export function pythonModule(name: "manyhands" | "manyhands_eman2" = "manyhands"): Promise<string> {
+  return readFile(join(packageRoot, "python", `${name}.py`), "utf8");
 }
 
 /** A function with its modules in order, so that the same ones give the same kernel. */

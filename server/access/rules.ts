@@ -95,6 +95,7 @@ export const rules = {
   "DELETE /api/sign-in": "open",
   "GET /api/openapi.json": "open",
   "GET /manyhands.py": "open",
+  "GET /manyhands_eman2.py": "open",
   "GET /wasi.js": "open",
   "GET /healthz": "open",
   "GET /metrics": admin,

@@ -6,6 +6,7 @@ import { openHttpServer } from "../support/http-server.ts";
 const open: RouteName[] = [
   "GET /healthz",
   "GET /manyhands.py",
+  "GET /manyhands_eman2.py",
   "GET /wasi.js",
   "GET /api/openapi.json",
   "GET /api/sign-in",
@@ -94,7 +95,7 @@ describe("[ACCESS-3] every route, every caller", () => {
       : await response.text();
     if (!text) await response.body?.cancel().catch(() => undefined);
     // These are source texts, in which `at` is a name.
-    if (route !== "GET /manyhands.py" && route !== "GET /wasi.js")
+    if (!["GET /manyhands.py", "GET /manyhands_eman2.py", "GET /wasi.js"].includes(route))
       expect(text).not.toMatch(/\.ts:\d|node:internal|    at /);
     expect(response.status).not.toBe(500);
     if (mayUse(route, caller)) {

@@ -289,6 +289,7 @@ describe("real replies fit the document", () => {
     await ask("GET /healthz", "/healthz");
     await ask("GET /metrics", "/metrics");
     await ask("GET /manyhands.py", "/manyhands.py");
+    await ask("GET /manyhands_eman2.py", "/manyhands_eman2.py");
     await ask("GET /wasi.js", "/wasi.js");
     expect(await ask("GET /api/openapi.json", "/api/openapi.json")).toEqual(
       JSON.parse(JSON.stringify(document)),

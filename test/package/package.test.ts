@@ -113,8 +113,10 @@ describe.each(nodes)("[PKG-1] under %s", (node) => {
     const { url, tokenFile } = JSON.parse(await firstLine(server)) as { url: string; tokenFile: string };
     expect(tokenFile).toContain(data);
     const program = await fetch(`${url}/client.mjs`).then((reply) => reply.text());
-    for (const code of ["/manyhands.py", "/wasi.js"])
-      expect(await fetch(url + code).then((reply) => reply.text())).toMatch(/__version__|manyhandsWasi/);
+    for (const code of ["/manyhands.py", "/manyhands_eman2.py", "/wasi.js"])
+      expect(await fetch(url + code).then((reply) => reply.text())).toMatch(
+        /__version__|EMTaskCustomer|manyhandsWasi/,
+      );
     expect(program).toBe(
       await readFile(join(folder, "node_modules/manyhands/dist/node/manyhands-client.mjs"), "utf8"),
     );

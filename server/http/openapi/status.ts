@@ -86,6 +86,15 @@ export const statusOperations = {
       304: { description: "If-None-Match names it: nothing is sent." },
     },
   },
+  "GET /manyhands_eman2.py": {
+    id: "getEman2Module",
+    summary: "The Python module for programs of EMAN2, of this server's version",
+    description: "It stands beside manyhands.py (docs/eman2.md).",
+    replies: {
+      200: { description: "The module. ETag is its SHA-256.", content: { "text/x-python": "text" } },
+      304: { description: "If-None-Match names it: nothing is sent." },
+    },
+  },
   "GET /healthz": {
     id: "getHealth",
     summary: "Whether the server can keep what it is given",

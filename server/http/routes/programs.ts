@@ -6,7 +6,9 @@ import type { Call, HttpParts, Routes } from "../context.ts";
 /** Code for customers without npm, so that a machine without a clone gets that of its server's version. */
 export function programRoutes({
   customerCode,
-}: Pick<HttpParts, "customerCode">): Routes<"GET /manyhands.py" | "GET /wasi.js"> {
+}: Pick<HttpParts, "customerCode">): Routes<
+  "GET /manyhands.py" | "GET /manyhands_eman2.py" | "GET /wasi.js"
+> {
   const sends =
     (type: string, read: (code: CustomerCode) => Promise<string>) =>
     async (call: Call): Promise<void> => {
@@ -15,6 +17,7 @@ export function programRoutes({
     };
   return {
     "GET /manyhands.py": sends("text/x-python", (code) => code.pythonModule()),
+    "GET /manyhands_eman2.py": sends("text/x-python", (code) => code.pythonModule("manyhands_eman2")),
     "GET /wasi.js": sends("text/javascript", (code) => code.programCode()),
   };
 }
