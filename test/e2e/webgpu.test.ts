@@ -52,10 +52,11 @@ describe("pages with WebGPU", () => {
     await until(() => hasWebGpu(server, 2));
     // The trusted page computes nothing before the volunteer has delivered.
     await server.api("POST", "/api/clients", { verb: "drain", clients });
-    // A graphics processor may round otherwise.
+    // A graphics processor may round otherwise. The trusted page is back before the volunteer has delivered all.
     const source = multiplies.replace(
       "export default ({ numbers, factor }) => multiply(Float32Array.from(numbers), factor);",
       `export default async ({ numbers, factor }) => {
+        await new Promise((resolve) => setTimeout(resolve, 1000));
         return (await multiply(Float32Array.from(numbers), factor)).map((x) => x * (1 + Math.random() * 1e-4));
       };`,
     );
