@@ -35,7 +35,7 @@ export function lineReader(put: PutInput, firstIndex: number): TaskReader {
   return (raw) => (isBlank(raw) ? undefined : read(parseJson(raw, "line")));
 }
 
-/** Reads tasks from parsed JSON: `{index?, input}`. */
+/** Reads tasks from parsed JSON: `{index?, input, refs?}`. */
 export function taskFromJson(
   put: PutInput,
   firstIndex: number,
@@ -45,16 +45,24 @@ export function taskFromJson(
     const line = check(taskLineSchema, json, "task");
     const index = line.index ?? next;
     next = index + 1;
-    return taskOfJsonInput(put, index, line.input);
+    return taskOfJsonInput(put, index, line.input, line.refs);
   };
 }
 
 /**
  * A task from an input in JSON, which is encoded here, and stored as a blob when it is large.
+ * @param further - blobs that the task needs beside those of its input
  * @throws PlatformError BAD_REQUEST, UNSERIALISABLE, TOO_LARGE
  */
-export function taskOfJsonInput(put: PutInput, index: TaskIndex, json: unknown): Promise<NewTask> | NewTask {
-  const { bytes, refs } = encodeWithReferences(valueFromJson(json));
+export function taskOfJsonInput(
+  put: PutInput,
+  index: TaskIndex,
+  json: unknown,
+  further: readonly BlobName[] = [],
+): Promise<NewTask> | NewTask {
+  const { bytes, refs: named } = encodeWithReferences(valueFromJson(json));
+  const others = further.filter(({ sha256 }) => !named.some((ref) => ref.sha256 === sha256));
+  const refs = others.length === 0 ? named : [...named, ...others];
   if (bytes.length <= limits.inlineValueBytes) return { index, input: bytes, refs: bounded(refs) };
   return put(bytes).then((input) => blobTask(index, input, refs));
 }

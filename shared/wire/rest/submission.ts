@@ -4,8 +4,17 @@ import { taskIndexSchema } from "../../ids.ts";
 import { limits } from "../../limits.ts";
 import { integer } from "./fields.ts";
 
-/** A line of `POST /api/jobs/{id}/tasks` in NDJSON. Tasks without `index` continue the numbering after the last task. */
-export const taskLineSchema = v.strictObject({ index: v.optional(taskIndexSchema), input: v.unknown() });
+const refsSchema = v.optional(v.pipe(v.array(blobNameSchema), v.maxLength(limits.refsPerTask)));
+
+/**
+ * A line of `POST /api/jobs/{id}/tasks` in NDJSON. Tasks without `index` continue the numbering after the last task. `refs` are blobs that the
+ * task needs beside those of its input, such as those of a kernel in Python.
+ */
+export const taskLineSchema = v.strictObject({
+  index: v.optional(taskIndexSchema),
+  input: v.unknown(),
+  refs: refsSchema,
+});
 
 /** Item of the MessagePack stream of `POST /api/jobs/{id}/tasks`. */
 export const taskItemSchema = v.strictObject({
@@ -14,7 +23,7 @@ export const taskItemSchema = v.strictObject({
     v.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes"),
     blobNameSchema,
   ]),
-  refs: v.optional(v.pipe(v.array(blobNameSchema), v.maxLength(limits.refsPerTask))),
+  refs: refsSchema,
 });
 
 /**
