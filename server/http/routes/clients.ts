@@ -35,7 +35,7 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
   /** Ids with the names of those that are known, for the audit log: it is read when nobody knows them any more. */
   const named = async (ids: readonly string[]): Promise<string> => {
     const { clients } = await platform.clients("all");
-    const names = new Map(clients.map(({ id, name }) => [id as string, name]));
+    const names = new Map(clients.map(({ id, name }) => [id, name]));
     return ids.map((id) => (names.has(id) ? `${id} “${names.get(id)}”` : id)).join(", ");
   };
   return {
