@@ -195,7 +195,7 @@ export class Api {
   ): Promise<Submitted> {
     const headers = { "content-type": contentTypes.taskPack };
     const path = `api/jobs/${id}/tasks${close ? "?close=1" : ""}`;
-    return this.#ask({ method: "POST", path, body, headers, areValues: true, ...call }, submittedSchema);
+    return this.#ask({ method: "POST", path, body, headers, mayShrink: true, ...call }, submittedSchema);
   }
 
   /** Calls a verb without parameters. */

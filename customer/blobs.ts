@@ -185,6 +185,7 @@ async function send(
       method,
       path: path + suffix,
       headers: { ...type, ...headers },
+      mayShrink: true,
       signal,
       ...(isBegun && {
         body: body instanceof Blob ? body.slice(start, end) : body.subarray(start, end),
@@ -289,6 +290,7 @@ export async function* streamBlob(
       path: `api/blobs/${reference.sha256}`,
       isBlob: true,
       headers: at > 0 || end < reference.size ? { range: `bytes=${at}-${end - 1}` } : {},
+      mayShrink: true,
       signal,
     });
     try {

@@ -5,7 +5,7 @@ import { createGate } from "../shared/client/data/gate.ts";
 import { createUplink } from "../shared/uplink.ts";
 import { version } from "../shared/version.ts";
 import { SilenceError } from "../system/silence.ts";
-import { Distance } from "./compression.ts";
+import { Distance } from "../system/distance.ts";
 import type { Fetch } from "./fetch.ts";
 import { Network } from "./network.ts";
 import { OutageWatch } from "./outage.ts";
@@ -29,8 +29,8 @@ export interface Request {
   readonly isBlob?: boolean;
   /** The reply lasts, and shows life at least every `limits.signOfLifeMs`. */
   readonly lasts?: boolean;
-  /** Body and reply are values, which travel compressed where that pays (SPEC.md [MILES-8]). */
-  readonly areValues?: boolean;
+  /** Body and reply travel compressed where that pays (SPEC.md [MILES-8], [MILES-9]). */
+  readonly mayShrink?: boolean;
   /** For a lasting reply that no promise waits for: it does not keep the program running. */
   readonly background?: boolean;
 }
@@ -164,6 +164,11 @@ export class HttpClient {
     return this.#options.fetch === undefined;
   }
 
+  /** Whether a body travels compressed. */
+  isCompressed(body: Uint8Array): boolean {
+    return this.isRemote && this.#distance.pays(body, this.url);
+  }
+
   /** Address and headers for a WebSocket; undefined when requests do not go over the network. */
   async socketAddress(path: string): Promise<{ url: URL; headers: Record<string, string> } | undefined> {
     if (!this.isRemote || this.closed.aborted) return undefined;
@@ -224,7 +229,7 @@ export class HttpClient {
 
   async #fetch(request: Attempt, token: string | undefined, signal: AbortSignal): Promise<Response> {
     const { body, headers: encoding } =
-      request.areValues && this.isRemote
+      request.mayShrink && this.isRemote
         ? await this.#distance.compressed(request.body, request.url)
         : { body: request.body, headers: {} };
     const headers = { ...headersOf(token), ...request.headers, ...encoding };
@@ -246,7 +251,11 @@ export class HttpClient {
         replySilenceMs,
         workMs,
       });
-      this.#distance.answered(performance.now() - begunAt, request.url, response);
+      this.#distance.answered(
+        performance.now() - begunAt,
+        request.url,
+        response.headers.get("accept-encoding"),
+      );
       return response;
     } catch (error) {
       throw lost(error, request.url);

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
+import { localNames } from "../system/distance.ts";
 
 const localServerSchema = v.object({
   url: v.string(),
@@ -9,9 +10,6 @@ const localServerSchema = v.object({
   pid: v.number(),
   dataDirectory: v.string(),
 });
-
-/** Names of this machine, as `URL.hostname` has them. */
-export const localNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /** The file with the token of a server that runs on this machine for this user (mode 0600). */
 function localTokenPath(port: number): string {

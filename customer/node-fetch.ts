@@ -9,7 +9,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { watchSilence } from "../system/connections.ts";
-import { plainReply } from "./compression.ts";
+import { plainReply } from "../system/distance.ts";
 import type { FetchOptions } from "./fetch.ts";
 
 /** Replies of a known size up to this are read whole, because web streams cost more than so few bytes. */

@@ -45,7 +45,7 @@ export function streamProvisional(
     const response = await http.open({
       method: "GET",
       path: `api/jobs/${id}/provisional${query}`,
-      areValues: true,
+      mayShrink: true,
     });
     for await (const line of jsonLines(response)) {
       const result = parse(provisionalLineSchema, line);
@@ -89,7 +89,7 @@ export function followProvisional(
     const response = await http.open({
       method: "GET",
       path: `api/jobs/${id}/provisional?follow=1${after}`,
-      areValues: true,
+      mayShrink: true,
     });
     let isWhole = false;
     for await (const json of jsonLines(response)) {
@@ -166,7 +166,7 @@ function outcomesSince(
   return untilWhole(http, async function* () {
     const path = `api/jobs/${id}/results?after=${after}`;
     const headers = { accept: contentTypes.ndjson };
-    const response = await http.open({ method: "GET", path, headers, areValues: true });
+    const response = await http.open({ method: "GET", path, headers, mayShrink: true });
     for await (const json of jsonLines(response)) {
       const line = parse(resultLineSchema, json);
       if (line.state !== "end") after = line.seq;

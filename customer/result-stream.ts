@@ -28,7 +28,7 @@ export async function* streamResults(
         headers: { accept: contentTypes.resultPack },
         signal,
         lasts: options.follow,
-        areValues: true,
+        mayShrink: true,
       });
       const splitter = new FrameSplitter();
       for await (const chunk of chunksOf(response))

@@ -194,8 +194,9 @@ class Sender {
     const { signal } = this.#options;
     const close = this.#closing;
     const body = await batch.body();
-    if (!close && batch.length <= fewTasks && this.#smallRequests++ >= fewRequests)
-      if (await this.#socket.submit(body)) return;
+    const isFew = !close && batch.length <= fewTasks && this.#smallRequests++ >= fewRequests;
+    // A pack takes one round trip over either connection, and only a POST is compressed.
+    if (isFew && !this.#api.http.isCompressed(body) && (await this.#socket.submit(body))) return;
     await this.#api.submit(this.#id, body, { signal, close });
     this.#closed = close;
   }

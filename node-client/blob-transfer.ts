@@ -9,6 +9,7 @@ import { PlatformError } from "../shared/errors.ts";
 import type { Sha256 } from "../shared/ids.ts";
 import { createUplink, type UploadRequest } from "../shared/uplink.ts";
 import { Connections, watchSilence } from "../system/connections.ts";
+import { Distance, plainReply } from "../system/distance.ts";
 import { bufferTransferred } from "../system/garbage.ts";
 
 /** Time without a byte after which a transfer is given up; the core tries again (SPEC.md [WAIT-2]). */
@@ -29,7 +30,8 @@ const refusalBytes = 64 * 1024;
 /** Transfers blobs over HTTP, from and to the server whose address `server` returns. */
 export function createBlobTransfer(server: () => string, silenceMs = usualSilenceMs): BlobTransfer {
   const address = (sha256: string): URL => new URL(`api/blobs/${sha256}`, server());
-  const send = new Sender(silenceMs);
+  const distance = new Distance();
+  const send = new Sender(silenceMs, distance);
   const sendUpload = createUplink(() => performance.now());
   return {
     async fetch(name, range, ticket, part = { bytes: new Uint8Array(), length: 0 }) {
@@ -40,6 +42,7 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
       const from = start + part.length;
       const headers: Record<string, string> = { authorization: `Bearer ${ticket}` };
       if (range || part.length > 0) headers["range"] = `bytes=${from}-${end - 1}`;
+      else Object.assign(headers, (await distance.compressed(undefined, server())).headers);
       const response = await send.blob(address(name.sha256), headers);
       return receive(response, name, range, part);
     },
@@ -58,10 +61,15 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
       const sha256 = (part.sha256 ??= createHash("sha256").update(bytes).digest("hex") as Sha256);
       const type = "application/octet-stream";
       await sendUpload(bytes.length, part, async ({ method, suffix, headers, start, end }) => {
-        const response = await send.request(new URL(address(sha256).href + suffix), {
+        const url = address(sha256).href + suffix;
+        const { body, headers: encoding } = await distance.compressed(
+          bytes.subarray(start, end),
+          new URL(url).origin,
+        );
+        const response = await send.request(new URL(url), {
           method,
-          headers: { authorization: `Bearer ${ticket}`, "content-type": type, ...headers },
-          ...(method !== "HEAD" && { body: bytes.subarray(start, end) }),
+          headers: { authorization: `Bearer ${ticket}`, "content-type": type, ...headers, ...encoding },
+          ...(method !== "HEAD" && { body }),
           // The last piece is answered when all of them are on disk.
           workMs: end === bytes.length ? end / flushedBytesPerMs : 0,
         });
@@ -125,7 +133,7 @@ async function readInto(
   let length = start;
   try {
     // Leaving the loop destroys the connection.
-    for await (const chunk of response as AsyncIterable<Buffer>) {
+    for await (const chunk of plainReply(response) as AsyncIterable<Buffer>) {
       if (length + chunk.length > bytes.length) return length + chunk.length;
       bytes.set(chunk, length);
       length += chunk.length;
@@ -154,12 +162,14 @@ interface Outgoing {
 /** Sends requests over node:http, which costs less processor time than `fetch`. */
 class Sender {
   readonly #silenceMs: number;
+  readonly #distance: Distance;
   readonly #connections = new Connections();
   /** Until then blobs are fetched from the server, by `performance.now()`. */
   #indirectUntil = 0;
 
-  constructor(silenceMs: number) {
+  constructor(silenceMs: number, distance: Distance) {
     this.#silenceMs = silenceMs;
+    this.#distance = distance;
   }
 
   /** Gives up all connections, with the transfers on them. */
@@ -173,7 +183,7 @@ class Sender {
    */
   async blob(url: URL, headers: Record<string, string>): Promise<IncomingMessage> {
     if (performance.now() < this.#indirectUntil) return this.request(url, { headers });
-    const response = await this.request(new URL("?direct=1", url), { headers, mayRedirect: true });
+    const response = await this.request(new URL("?direct=1&gzip=1", url), { headers, mayRedirect: true });
     if (response.statusCode !== redirected) return response;
     response.resume();
     const { authorization: _, ...others } = headers;
@@ -191,6 +201,7 @@ class Sender {
     { body, method = "GET", headers, workMs, mayRedirect = false }: Outgoing,
   ): Promise<IncomingMessage> {
     let response: IncomingMessage;
+    const begunAt = performance.now();
     try {
       response = await new Promise((resolve, reject) => {
         const sent = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, {
@@ -207,6 +218,8 @@ class Sender {
     } catch (error) {
       throw new PlatformError("UNREACHABLE", `The server could not be reached: ${reasonOf(error)}`, error);
     }
+    const ms = performance.now() - begunAt - (workMs ?? 0);
+    this.#distance.answered(ms, url.origin, response.headers["accept-encoding"], body?.length);
     const { statusCode = 500 } = response;
     if ((statusCode >= 200 && statusCode < 300) || (mayRedirect && statusCode === redirected))
       return response;

@@ -1072,8 +1072,8 @@ class _Request:
     stop: _Stop | None = None
     #: Whether the server may say where the bytes are instead of sending them.
     is_blob: bool = False
-    #: Whether body and reply are values, which travel compressed where that pays.
-    are_values: bool = False
+    #: Whether body and reply travel compressed where that pays.
+    may_shrink: bool = False
 
 
 class _Reply(NamedTuple):
@@ -1094,6 +1094,8 @@ _LOCAL_SECONDS = 0.05
 _LOCAL_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 #: Smaller bodies cost more time than their bytes.
 _LEAST_COMPRESSED_BYTES = 8 * 1024
+#: Larger parts of files are not read into memory for it.
+_MOST_COMPRESSED_FILE = 16 * 1024**2
 
 
 class _Http:
@@ -1341,7 +1343,7 @@ class _Http:
     ) -> _Exchanged:
         """Sends a request to a server, or to a whole address elsewhere."""
         headers = {"user-agent": f"manyhands-python/{__version__}", **(request.headers or {})}
-        compressed = self._compressed(request.body, headers, url) if request.are_values else None
+        compressed = self._compressed(request.body, headers, url) if request.may_shrink else None
         if token:
             headers["authorization"] = f"Bearer {token}"
         parts = urllib.parse.urlsplit(url)
@@ -1389,10 +1391,16 @@ class _Http:
             return None
         if body is None:
             headers["accept-encoding"] = "gzip"
-        elif url in self._taking and len(body) >= _LEAST_COMPRESSED_BYTES and _shrinks(body):
-            headers["content-encoding"] = "gzip"
-            return gzip.compress(body, 1)
-        return None
+        if body is None or url not in self._taking:
+            return None
+        data = body.content() if isinstance(body, _Stretch) else body
+        if len(data) < _LEAST_COMPRESSED_BYTES or not _shrinks(data):
+            return None
+        data = gzip.compress(data, 1)
+        headers["content-encoding"] = "gzip"
+        if "content-length" in headers:
+            headers["content-length"] = str(len(data))
+        return data
 
     def _connection(
         self, parts: urllib.parse.SplitResult, silence: float
@@ -2737,7 +2745,7 @@ class _Submission:
                     query = "?close=1" if is_last else ""
                     headers = {"content-type": "application/x-manyhands-tasks"}
                     self._http.ask(
-                        "POST", path + query, body=batch.body(), headers=headers, stop=self._stop, are_values=True
+                        "POST", path + query, body=batch.body(), headers=headers, stop=self._stop, may_shrink=True
                     )
                     is_closed = is_last
                 with self._http.news:
@@ -2967,6 +2975,13 @@ class _Stretch:
         self._at += len(piece)
         return piece
 
+    def content(self) -> bytes:
+        """All of the bytes; none when they are too many to be held in memory, or do not come at once."""
+        size = self._end - self._start
+        self.seek(0)
+        data = bytes(self.read(size)) if size <= _MOST_COMPRESSED_FILE else b""
+        return data if len(data) == size else b""
+
 
 class _Upload:
     """An upload that goes on behind the last byte that the server has, in pieces of about four seconds of the link."""
@@ -3016,7 +3031,9 @@ class _Upload:
         began = time.monotonic()
         try:
             # The server is asked for the offset before a piece is sent again.
-            http_.request(_Request(method, path, body, headers, work=work, patience=0.0, stop=self._stop))
+            http_.request(
+                _Request(method, path, body, headers, work=work, patience=0.0, stop=self._stop, may_shrink=True)
+            )
         except PlatformError:
             http_.upload_rate /= 2
             raise
@@ -3048,11 +3065,12 @@ def _stream_blob(http_: _Http, reference: DataReference, stop: _Stop | None = No
     while at < end:
         is_part = at > 0 or end < reference.size
         headers = {"range": f"bytes={at}-{end - 1}"} if is_part else {}
-        with http_.open(_Request("GET", path, headers=headers, stop=stop, is_blob=True)) as reply:
+        with http_.open(_Request("GET", path, headers=headers, stop=stop, is_blob=True, may_shrink=True)) as reply:
+            data: Any = _plain(reply) if "content-encoding" in reply.headers else reply
             while True:
                 try:
                     # A read of a fixed size would lose the bytes before a cut.
-                    chunk = reply.read1(_CHUNK_BYTES)
+                    chunk = data.read1(_CHUNK_BYTES)
                 except _FAILURES:
                     break
                 if not chunk:
@@ -3788,7 +3806,7 @@ class Job:
         cuts = 0
         while True:
             path = f"api/jobs/{self._id}/results?after={after}&follow={int(follow)}"
-            with self._http.open(_Request("GET", path, headers=headers, stop=stop, are_values=True)) as reply:
+            with self._http.open(_Request("GET", path, headers=headers, stop=stop, may_shrink=True)) as reply:
                 source, is_whole = _plain(reply), False
                 while True:
                     try:
@@ -3818,7 +3836,7 @@ class Job:
     def _lines(self, path: str) -> Generator[dict[str, Any], None, bool]:
         """The lines of one reply. Returns whether it was whole."""
         request = _Request(
-            "GET", path, headers={"accept": "application/x-ndjson"}, stop=self._stop, are_values=True
+            "GET", path, headers={"accept": "application/x-ndjson"}, stop=self._stop, may_shrink=True
         )
         try:
             with self._http.open(request) as reply:

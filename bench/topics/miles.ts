@@ -42,6 +42,22 @@ export const topic: Topic = {
     ]),
     row("60 texts of 200 kB in and out, b", 0.5, ["--row", "texts", "--link", "b", "--count", "60"]),
     row("a customer's 60 texts of 200 kB in and out, b", 0.5, ["--row", "customer-texts", "--link", "b"]),
+    row("a customer's 40 texts of 150 kB one by one, b", 1.5, [
+      "--row",
+      "customer-text-by-text",
+      "--link",
+      "b",
+    ]),
+    row("40 texts of 500 kB in and out, as blobs, b", 0.5, [
+      "--row",
+      "texts",
+      "--link",
+      "b",
+      "--count",
+      "40",
+      "--bytes",
+      "500000",
+    ]),
     row("400 outputs of 270 kB, b", 1.1, ["--row", "outputs", "--link", "b"]),
     row("4 outputs of 8 MiB at 1 Mbit/s", 1.2, [
       "--row",

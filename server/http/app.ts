@@ -149,7 +149,7 @@ function refuseForeign(servers: () => readonly string[]): RequestHandler {
     if (!transferPath.test(req.path) || !isPageOf(servers(), req.headers)) return next(foreign());
     res.vary("Origin").set({
       "Access-Control-Allow-Origin": req.headers.origin ?? "",
-      "Access-Control-Expose-Headers": "Upload-Offset",
+      "Access-Control-Expose-Headers": "Accept-Encoding, Upload-Offset",
     });
     res.locals["isOtherPage"] = true;
     next();
@@ -173,7 +173,7 @@ function answerPreflight(_req: Request, res: Response, next: NextFunction): void
     .set("Access-Control-Allow-Methods", "GET, HEAD, PUT, PATCH")
     .set(
       "Access-Control-Allow-Headers",
-      "Authorization, Content-Type, Range, Upload-Complete, Upload-Length, Upload-Offset",
+      "Authorization, Content-Encoding, Content-Type, Range, Upload-Complete, Upload-Length, Upload-Offset",
     )
     .set("Access-Control-Max-Age", "7200")
     .sendStatus(204);

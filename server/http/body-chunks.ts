@@ -1,5 +1,5 @@
 import type { Request } from "express";
-import { createGunzip } from "node:zlib";
+import { createGunzip, type Gunzip } from "node:zlib";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 
 /**
@@ -18,18 +18,31 @@ export function bodyChunks(req: Request): AsyncIterable<Uint8Array> {
   return req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
 }
 
-async function* inflated(req: Request): AsyncGenerator<Uint8Array, void, undefined> {
+/** Inflates a body. After `leave` the request is as if nobody had read it; its refusal has yet to be sent. */
+export function inflateBody(req: Request): { readonly gunzip: Gunzip; readonly leave: () => void } {
   const gunzip = createGunzip();
+  // Whoever reads hears of errors, but may begin to read after one.
+  gunzip.on("error", () => undefined);
   // A pipeline would destroy the request with the first damaged byte.
-  const cut = (): void => void (req.complete || gunzip.destroy(new Error("the request was cut off")));
+  const cut = (): void => {
+    if (!req.complete) gunzip.flush(() => gunzip.destroy(new Error("the request was cut off")));
+  };
   req.once("close", cut).pipe(gunzip);
+  const leave = (): void => {
+    req.off("close", cut).unpipe(gunzip);
+    gunzip.destroy();
+  };
+  return { gunzip, leave };
+}
+
+async function* inflated(req: Request): AsyncGenerator<Uint8Array, void, undefined> {
+  const { gunzip, leave } = inflateBody(req);
   try {
     yield* gunzip as AsyncIterable<Uint8Array>;
   } catch (error) {
     if (req.destroyed && !req.complete) throw error;
     throw new PlatformError("BAD_REQUEST", `The body is no whole gzip: ${messageOf(error)}.`, error);
   } finally {
-    req.off("close", cut).unpipe(gunzip);
-    gunzip.destroy();
+    leave();
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Distance } from "../../customer/compression.ts";
+import { Distance } from "../../system/distance.ts";
 import { connect } from "../../customer/connect.ts";
+import type { Hands } from "../../customer/hands.ts";
 import { Link, links } from "../support/link/link.ts";
 import { startClientProcess } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";
@@ -24,15 +25,72 @@ test("[MILES-8] texts of a customer far away travel compressed in both direction
   expect(after.down - before.down).toBeLessThan(0.5 * bytes);
 });
 
+async function farCustomer(): Promise<{ hands: Hands; link: Link }> {
+  const server = await startTestServer();
+  await startClientProcess(server);
+  const link = await Link.start(server.url, { ...links.b, upMbitPerS: 20 });
+  onTestFinished(() => link.close());
+  const hands = await connect(link.url, { token: server.token });
+  onTestFinished(() => hands.close());
+  return { hands, link };
+}
+
+const linesOf = (about: number, count: number): string[] =>
+  Array.from({ length: count }, (_, at) => `particle ${about} at ${at}`);
+
+test("[MILES-8] texts of a customer far away that come one by one are posted compressed", async () => {
+  const { hands, link } = await farCustomer();
+  let known = Promise.withResolvers<void>();
+  async function* inputs(): AsyncGenerator<string[]> {
+    for (let index = 0; index < 14; index++) {
+      yield linesOf(index, 6000);
+      await known.promise;
+      known = Promise.withResolvers();
+    }
+  }
+  const before = await link.counts();
+  const lengths: number[] = [];
+  for await (const outcome of hands.map((lines: string[]) => lines.length, inputs())) {
+    lengths.push(outcome.output!);
+    known.resolve();
+  }
+  expect(lengths).toEqual(Array(14).fill(6000));
+  expect((await link.counts()).up - before.up).toBeLessThan(0.5 * 14 * 6000 * 20);
+});
+
+test("[MILES-9] long texts and files of a customer far away travel compressed in both directions", async () => {
+  const { hands, link } = await farCustomer();
+  const inputs = Array.from({ length: 5 }, (_, index) => linesOf(index, 25_000));
+  const bytes = 5 * 25_000 * 20;
+  const before = await link.counts();
+  const outputs = await hands.map((lines: string[]) => lines.toReversed(), inputs);
+  expect(outputs).toEqual(inputs.map((lines) => lines.toReversed()));
+  const between = await link.counts();
+  expect(between.up - before.up).toBeLessThan(0.5 * bytes);
+  expect(between.down - before.down).toBeLessThan(0.5 * bytes);
+  const file = new Blob(inputs.map((lines) => lines.join("\n")));
+  const reference = await hands.put(file);
+  // A download that is cut goes on with a range.
+  let isCut = false;
+  const parts: Uint8Array[] = [];
+  for await (const part of hands.stream(reference)) {
+    parts.push(part);
+    if (!isCut) link.reset();
+    isCut = true;
+  }
+  expect(Buffer.concat(parts).toString()).toBe(await file.text());
+  const after = await link.counts();
+  expect(after.up - between.up).toBeLessThan(0.6 * file.size);
+});
+
 describe("[MILES-8] a request", () => {
   const url = "http://head:9990";
-  const offer = new Response(null, { headers: { "accept-encoding": "gzip" } });
   const text = Buffer.from("particle 7 at 12, ".repeat(1000));
 
-  function distant(ms: number, reply = offer): Distance {
+  function distant(ms: number, accepted: string | null = "gzip"): Distance {
     const distance = new Distance();
-    distance.answered(400, url, reply);
-    distance.answered(ms, url, new Response());
+    distance.answered(400, url, accepted);
+    distance.answered(ms, url, undefined);
     return distance;
   }
 
@@ -45,6 +103,16 @@ describe("[MILES-8] a request", () => {
     });
   });
 
+  test("with a body tells of the way beside the time that its bytes may take", async () => {
+    const fast = new Distance();
+    fast.answered(64, url, "gzip", 800_000);
+    expect(await fast.compressed(text, url)).toEqual({ body: text, headers: {} });
+    const slow = new Distance();
+    slow.answered(640, url, "gzip", 800_000);
+    expect((await slow.compressed(text, url)).headers).toEqual({ "content-encoding": "gzip" });
+    expect(await new Distance().compressed(undefined, url)).toEqual({ headers: {} });
+  });
+
   test("is compressed when the server is far away and takes that, and the bytes shrink", async () => {
     const { body, headers } = await distant(150).compressed(text, url);
     expect(headers).toEqual({ "content-encoding": "gzip" });
@@ -52,7 +120,7 @@ describe("[MILES-8] a request", () => {
     const noise = crypto.getRandomValues(Buffer.alloc(20_000));
     const plain: [Distance, Buffer, string][] = [
       [distant(9), text, url],
-      [distant(150, new Response()), text, url],
+      [distant(150, null), text, url],
       [distant(150), text, "http://other:9990"],
       [distant(150), text.subarray(0, 8000), url],
       [distant(150), noise, url],

@@ -1,8 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createBlobTransfer } from "../../node-client/blob-transfer.ts";
+import type { BlobTransfer } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
@@ -80,6 +83,77 @@ describe("blob transfer with a server that misbehaves", () => {
   it("is not there", async () => {
     const url = await serve((_, response) => response.end(), true);
     await refused(createBlobTransfer(() => url).fetch(name, undefined, "ticket"), "UNREACHABLE");
+  });
+});
+
+describe("[MILES-9] blob transfer with a server far away", () => {
+  const text = Buffer.from(Array.from({ length: 20_000 }, (_, at) => `particle ${at}\n`).join(""));
+  const name = nameOf(text);
+  /** An answer takes longer than one of a near server. */
+  const later = (answer: () => void): void => void setTimeout(answer, 200);
+
+  /** A transfer that has had an answer. */
+  async function farTransfer(listener: RequestListener): Promise<BlobTransfer> {
+    const url = await serve((request, response) =>
+      later(() =>
+        request.url!.includes("warm") ? response.writeHead(404).end() : listener(request, response),
+      ),
+    );
+    const transfer = createBlobTransfer(() => url);
+    const warm = { sha256: "warm" as Sha256, size: 1 };
+    await expect(transfer.fetch(warm, undefined, "ticket")).rejects.toThrow();
+    return transfer;
+  }
+
+  it("asks for a compressed blob, and goes on with a range where it breaks off", async () => {
+    const asked: IncomingHttpHeaders[] = [];
+    const noise = Buffer.from(randomBytes(300_000).toString("hex"));
+    const body = gzipSync(noise);
+    const transfer = await farTransfer(({ headers }, response) => {
+      asked.push(headers);
+      const from = Number(/bytes=(\d+)-/.exec(headers.range ?? "")?.[1] ?? 0);
+      if (from > 0) return void response.writeHead(206).end(noise.subarray(from));
+      response.writeHead(200, { "content-encoding": "gzip", "content-length": body.length });
+      response.write(body.subarray(0, body.length / 2), () => later(() => response.destroy()));
+    });
+    const part = { bytes: new Uint8Array(), length: 0 };
+    await refused(transfer.fetch(nameOf(noise), undefined, "ticket", part), "UNREACHABLE");
+    expect(part.length).toBeGreaterThan(0);
+    expect(part.length).toBeLessThan(noise.length);
+    expect(await transfer.fetch(nameOf(noise), undefined, "ticket", part)).toEqual(new Uint8Array(noise));
+    expect(asked.map((headers) => headers["accept-encoding"])).toEqual(["gzip", undefined]);
+  });
+
+  it.each<[string, Buffer, string]>([
+    ["inflates beyond the blob's size", gzipSync(Buffer.alloc(300_000_000)), "HASH_MISMATCH"],
+    ["is damaged", gzipSync(text).fill(0, 20, 40), "UNREACHABLE"],
+    ["ends too early", gzipSync(text).subarray(0, -9), "UNREACHABLE"],
+    ["has other bytes", gzipSync(Buffer.alloc(text.length)), "HASH_MISMATCH"],
+  ])("a compressed reply that %s is refused", async (_what, body, code) => {
+    const transfer = await farTransfer((_, response) =>
+      response.writeHead(200, { "content-encoding": "gzip" }).end(body),
+    );
+    const before = process.memoryUsage().rss;
+    await refused(transfer.fetch(name, undefined, "ticket"), code);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000);
+  });
+
+  it.each([
+    ["one of 0.2.0 gets bytes as they are", {}, undefined],
+    ["one that says so takes them compressed", { "accept-encoding": "gzip" }, "gzip"],
+  ] as const)("%s", async (_what, offer, encoding) => {
+    const came: (string | undefined)[] = [];
+    const bodies: Buffer[] = [];
+    const transfer = await farTransfer((request, response) => {
+      came.push(request.headers["content-encoding"]);
+      void buffer(request).then((body) => {
+        bodies.push(body);
+        response.writeHead(201, offer).end();
+      });
+    });
+    for (let index = 0; index < 2; index++) await transfer.upload(text, "ticket");
+    expect(came).toEqual([undefined, encoding]);
+    expect((encoding ? gunzipSync(bodies[1]!) : bodies[1]!).equals(text)).toBe(true);
   });
 });
 

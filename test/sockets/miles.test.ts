@@ -85,6 +85,28 @@ describe("[MILES-7] texts over a slow link", () => {
   });
 });
 
+describe("[MILES-9] long texts over a slow link", () => {
+  test("are compressed in both directions, and numbers are not", async () => {
+    const { link, hands } = await startLinked({ ...links.b, upMbitPerS: 20 });
+    const inputs = Array.from({ length: 12 }, (_, index) =>
+      Array.from({ length: 25_000 }, (_, at) => `particle ${index} at ${at}`),
+    );
+    const bytes = 12 * 25_000 * 20;
+    const before = await link.counts();
+    expect(await hands.map((lines: string[]) => lines.toReversed(), inputs)).toEqual(
+      inputs.map((lines) => lines.toReversed()),
+    );
+    const after = await link.counts();
+    expect(after.down - before.down).toBeLessThan(0.6 * bytes);
+    expect(after.up - before.up).toBeLessThan(0.6 * bytes);
+    const numbers = Array.from({ length: 4 }, () =>
+      Float64Array.from({ length: 50_000 }, () => Math.random()),
+    );
+    expect(await hands.map((given: Float64Array) => given, numbers)).toEqual(numbers);
+    expect((await link.counts()).down - after.down).toBeGreaterThan(4 * 400_000);
+  });
+});
+
 describe("[MILES-2] results that wait in the socket", () => {
   test("are not sent twice", async () => {
     const { link, hands } = await startLinked({ ...links.a, upMbitPerS: 0.8 });

@@ -313,6 +313,32 @@ describe("the volunteer page", () => {
     expect(await outputs(server, id)).toEqual(inputs.map((lines) => lines.toReversed()));
   });
 
+  it("[MILES-9] takes and sends long texts compressed over a slow link, after the first", async () => {
+    const server = await startTestServer();
+    const link = await Link.start(server.url, { ...links.b, upMbitPerS: 10 });
+    onTestFinished(() => link.close());
+    const { token } = await server.api("POST", "/api/tokens", { role: "client", name: "room" });
+    await open(
+      { ...server, port: Number(new URL(link.url).port) },
+      labHost,
+      `/?invite=${String(token)}&auto=1`,
+    );
+    const source = "export default (lines) => lines.toReversed();";
+    const inputs = Array.from({ length: 13 }, (_, index) =>
+      Array.from({ length: 25_000 }, (_, at) => `particle ${index} at ${at}`),
+    );
+    const warm = await submitUnverified(server, source, inputs.slice(0, 1));
+    await untilJob(server, warm, ({ state }) => state === "finished");
+    const before = await link.counts();
+    const id = await submitUnverified(server, source, inputs.slice(1));
+    await untilJob(server, id, ({ state }) => state === "finished");
+    const after = await link.counts();
+    const bytes = 12 * 25_000 * 20;
+    expect(after.down - before.down).toBeLessThan(0.5 * bytes);
+    expect(after.up - before.up).toBeLessThan(0.5 * bytes);
+    expect(await outputs(server, id)).toEqual(inputs.slice(1).map((lines) => lines.toReversed()));
+  }, 60_000);
+
   it("[PAGE-1] transfers at most 60,000 bytes before its first task, heads of replies and the sandbox's frame included", async () => {
     const server = await startTestServer();
     const { proxy, port } = await CountingProxy.open(server.url);

@@ -3,10 +3,13 @@ import type { BlobTransfer } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { hashBytes } from "./hash-bytes.ts";
-import { bearer, readBehind, request, wrongLength } from "./request.ts";
+import { bearer, fastBytesPerMs, readBehind, request, wrongLength } from "./request.ts";
 
 /** A transfer that moves no byte for so long is given up; the core tries again (SPEC.md [WAIT-2]). */
 const usualSilenceMs = 15_000;
+
+/** A smaller blob tells more of the round trip than of the network. */
+const tellingBytes = 256 * 1024;
 
 type FurtherTransfers = Pick<BlobTransfer, "chunks" | "upload">;
 
@@ -14,7 +17,9 @@ type FurtherTransfers = Pick<BlobTransfer, "chunks" | "upload">;
 export function createBlobTransfer(server: () => string, silenceMs = usualSilenceMs): BlobTransfer {
   const address = (sha256: string): string => `${server()}api/blobs/${sha256}`;
   /** Asks the server for a redirect to where the blob is, except for a while after that failed (SPEC.md [BLOB-5]). */
-  let direct = "?direct=1";
+  let direct = "direct=1&";
+  /** Asks for compressed blobs while the network is slower than compression (SPEC.md [MILES-9]). */
+  let gzip = "";
   let furtherTransfers: FurtherTransfers | undefined;
   const further = async (): Promise<FurtherTransfers> => {
     const { createFurtherTransfers } = await loaded(import("./further-transfers.ts"));
@@ -29,8 +34,9 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
       const headers = bearer(ticket);
       if (range || part.length > 0) headers["range"] = `bytes=${start + part.length}-${end - 1}`;
       let isPart = false;
+      const begunAt = performance.now();
       await request(
-        address(name.sha256) + direct,
+        `${address(name.sha256)}?${direct}${gzip}`,
         { headers, cache: "no-store" },
         silenceMs,
         async (response, moved) => {
@@ -40,12 +46,14 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
           await readBehind(response, part, isPart ? end - start : name.size, moved);
         },
       ).catch((error: unknown) => {
-        direct = direct ? "" : "?direct=1";
+        direct = direct ? "" : "direct=1&";
         throw error;
       });
       const bytes = part.bytes.subarray(0, part.length);
       // The next attempt must not append to wrong bytes.
       part.length = 0;
+      if (bytes.length > tellingBytes)
+        gzip = bytes.length < fastBytesPerMs * (performance.now() - begunAt) ? "gzip=1" : "";
       await verify(bytes, name, isPart ? range : undefined);
       return range && !isPart ? bytes.slice(range[0], range[1]) : bytes;
     },

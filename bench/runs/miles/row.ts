@@ -183,6 +183,34 @@ const rows: Readonly<Record<string, () => Promise<never>>> = {
       timesUp: rounded((after.up - before.up) / total, 3),
     });
   },
+  /** The same, each text when the result of the one before is known. */
+  async "customer-text-by-text"() {
+    startClient(server.url);
+    const hands = await connectTo({ url: link.url, token: server.token });
+    const inputs = makeTexts(count(40), bytes(150_000));
+    const total = inputs.reduce((sum: number, text) => sum + JSON.stringify(text).length, 0);
+    const before = await link.counts();
+    const length = (records: unknown): unknown => (records as unknown[]).length;
+    let known = Promise.withResolvers<void>();
+    async function* oneByOne(): AsyncGenerator<unknown> {
+      for (const input of inputs) {
+        yield input;
+        await known.promise;
+        known = Promise.withResolvers();
+      }
+    }
+    const seconds = await secondsOf(async () => {
+      for await (const outcome of hands.map(length, oneByOne(), { math: "native" })) {
+        if (outcome.error) throw outcome.error;
+        known.resolve();
+      }
+    });
+    const after = await link.counts();
+    report(rounded(seconds / travel(total, shape.upMbitPerS), 3), {
+      seconds: rounded(seconds, 1),
+      timesUp: rounded((after.up - before.up) / total, 3),
+    });
+  },
   async outputs() {
     const hands = await joined();
     const [tasks, size] = [count(400), bytes(270_000)];

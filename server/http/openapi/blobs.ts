@@ -4,7 +4,11 @@ import type { RouteName } from "../../access/rules.ts";
 import { bytes, done, either, made, serversQuery, type Operation } from "./operation.ts";
 
 const blobReplies = {
-  200: { description: "The whole blob. ETag is its SHA-256; it never changes.", content: bytes },
+  200: {
+    description:
+      "The whole blob, compressed with gzip for `Accept-Encoding: gzip` when that makes it smaller. ETag is its SHA-256; it never changes.",
+    content: bytes,
+  },
   206: { description: "The range asked for.", content: bytes },
   304: { description: "If-None-Match names it: nothing is sent." },
 };
@@ -15,6 +19,12 @@ const directQuery = [
     in: "query",
     schema: { type: "string", enum: ["0", "1"], default: "0" },
     description: "1: the server may say where the bytes are (307) instead of sending them.",
+  },
+  {
+    name: "gzip",
+    in: "query",
+    schema: { type: "string", enum: ["0", "1"], default: "0" },
+    description: "1: with a client's ticket `Accept-Encoding: gzip` counts. With a token it always does.",
   },
 ];
 
@@ -37,6 +47,13 @@ const uploadHeaders = [
     "^[?][01]$",
   ),
   uploadHeader("Upload-Length", "Bytes of the whole upload."),
+  {
+    name: "Content-Encoding",
+    in: "header",
+    schema: { type: "string", enum: ["gzip"] },
+    description:
+      "With Upload-Complete and Upload-Length: the body is a gzip of its own. Numbers are of the inflated bytes.",
+  },
 ];
 
 export const blobOperations = {

@@ -10,9 +10,11 @@ import { ownBlobHeader } from "../../../shared/wire/rest/blobs.ts";
 import { EndedEarly } from "../../blobs/each-chunk.ts";
 import { UploadConflict, type UploadStretch } from "../../blobs/uploads.ts";
 import type { BlobOwner } from "../../store/store.ts";
+import { inflateBody } from "../body-chunks.ts";
 import type { Blobs, Call, HttpParts, Routes } from "../context.ts";
 import { principalOf, visibleTo } from "../ownership.ts";
-import { hashOf, query, reply } from "../reply.ts";
+import { hashOf, offerCompression, query, reply } from "../reply.ts";
+import { ShrinkingReply } from "../reply-body.ts";
 
 type Names =
   | "PUT /api/blobs/{sha256}"
@@ -59,6 +61,7 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     },
     "GET /api/blobs/{sha256}": send,
     "HEAD /api/blobs/{sha256}": async (call) => {
+      offerCompression(call);
       const sha256 = hashOf(call);
       if (call.caller?.kind === "token" && (await blobs.stat(sha256, { customer: call.caller.name }))) {
         // A customer that asks before putting sends no bytes that are here, so the bytes here are verified first ([ROT-5]).
@@ -178,12 +181,14 @@ async function kernelSource(
 async function put(call: Call, platform: HttpParts["platform"], blobs: Blobs): Promise<void> {
   const { req, caller } = call;
   const sha256 = hashOf(call);
-  if ((req.headers["content-encoding"] ?? "identity") !== "identity")
+  offerCompression(call);
+  const encoding = encodingOf(call);
+  const stretch = stretchOf(call);
+  if (encoding !== "identity" && !(encoding === "gzip" && stretch))
     throw new PlatformError(
       "UNSUPPORTED_TYPE",
-      "A blob cannot come compressed: its name is that of its bytes.",
+      `A blob cannot come in the encoding ${encoding.slice(0, 50)}; expected none, or gzip of an upload with Upload-Complete and Upload-Length.`,
     );
-  const stretch = stretchOf(call);
   const declared = stretch?.size ?? numberOf(call, "content-length");
   let failed: (() => void) | undefined;
   if (caller?.kind === "ticket") {
@@ -191,11 +196,13 @@ async function put(call: Call, platform: HttpParts["platform"], blobs: Blobs): P
     failed = await platform.beginUpload(caller.client, { sha256, size: declared, remove });
   }
   const owner = senderOf(call);
+  const inflated = encoding === "gzip" ? inflateBody(req) : undefined;
+  const source = inflated?.gunzip ?? req;
   const written = stretch
-    ? blobs.append?.(sha256, req, owner, { ...stretch, forgotten: failed })
-    : blobs.write(sha256, req, owner, declared);
+    ? blobs.append?.(sha256, source, owner, { ...stretch, forgotten: failed })
+    : blobs.write(sha256, source, owner, declared);
   if (!written) throw new PlatformError("METHOD_NOT_ALLOWED", "Uploads are taken whole here.");
-  const stored = await written.catch((error: unknown) => {
+  const stored = await written.finally(inflated?.leave).catch((error: unknown) => {
     // A partial upload counts as an upload under way until the server removes the part.
     if (!(error instanceof EndedEarly && stretch)) failed?.();
     if (error instanceof UploadConflict) setPart(call, error.offset, false);
@@ -236,7 +243,7 @@ function stretchOf(call: Call): UploadStretch | undefined {
     throw new PlatformError("BAD_REQUEST", `Upload-Complete: ${String(complete)}; expected ?0 or ?1.`);
   const isLast = complete === "?1";
   const offset = isPatch ? numberOf(call, "upload-offset") : 0;
-  const length = numberOf(call, "content-length");
+  const length = encodingOf(call) === "identity" ? numberOf(call, "content-length") : undefined;
   const rest = isLast && offset !== undefined && length !== undefined ? offset + length : undefined;
   const size = numberOf(call, "upload-length") ?? rest;
   if (offset === undefined || size === undefined)
@@ -245,6 +252,10 @@ function stretchOf(call: Call): UploadStretch | undefined {
       "An upload that may go on says where it stands; expected Upload-Offset (PATCH) and Upload-Length.",
     );
   return { offset, size, isLast };
+}
+
+function encodingOf({ req }: Call): string {
+  return (req.headers["content-encoding"] ?? "identity").toLowerCase();
 }
 
 /** A header with a number of bytes. @throws PlatformError BAD_REQUEST */
@@ -276,6 +287,7 @@ async function sendBytes(call: Call, sha256: Sha256, source: Source): Promise<vo
   if (part) res.status(206).set("Content-Range", `bytes ${part.start}-${part.end - 1}/${size}`);
   const { start, end } = part ?? { start: 0, end: size };
   res.set("Content-Length", String(end - start));
+  const sink = !part && isCompressible(call) ? new ShrinkingReply(res) : res;
   if (req.method === "HEAD" || start === end) {
     res.end();
     return;
@@ -284,12 +296,21 @@ async function sendBytes(call: Call, sha256: Sha256, source: Source): Promise<vo
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   try {
-    await source.send(start, end, res);
+    await source.send(start, end, sink);
   } catch (error) {
     // Clients often leave in the middle: a closed tab, a cancelled task.
     if (!signal.aborted && !res.destroyed) throw error;
     res.destroy();
   }
+}
+
+/** Whether the reader wants the blob compressed. */
+function isCompressible(call: Call): boolean {
+  const { req, res, caller } = call;
+  res.vary("Accept-Encoding");
+  // Browsers accept gzip also where the network is fast.
+  const isAsked = caller?.kind !== "ticket" || query(call, "gzip") === "1";
+  return isAsked && req.acceptsEncodings("gzip") === "gzip";
 }
 
 /** The requested range, `end` exclusive; undefined for the whole blob. @throws PlatformError RANGE_NOT_SATISFIABLE */
