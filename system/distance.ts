@@ -40,6 +40,8 @@ export class Distance {
   answered(ms: number, url: string, accepted: string | null | undefined, bodyBytes = 0): void {
     this.#quickestMs = Math.min(this.#quickestMs ?? Infinity, ms - bodyBytes / fastBytesPerMs);
     if (/\bgzip\b/.test(accepted ?? "")) this.#taking.add(url);
+    // Behind a balancer an address may be that of an older server now.
+    else if (bodyBytes > 0) this.#taking.delete(url);
   }
 
   /** Whether a body is worth compressing. */

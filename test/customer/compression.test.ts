@@ -111,6 +111,8 @@ describe("[MILES-8] a request", () => {
     slow.answered(640, url, "gzip", 800_000);
     expect((await slow.compressed(text, url)).headers).toEqual({ "content-encoding": "gzip" });
     expect(await new Distance().compressed(undefined, url)).toEqual({ headers: {} });
+    slow.answered(640, url, undefined, 800_000);
+    expect((await slow.compressed(text, url)).headers).toEqual({});
   });
 
   test("is compressed when the server is far away and takes that, and the bytes shrink", async () => {

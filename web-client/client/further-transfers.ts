@@ -57,6 +57,10 @@ export function createFurtherTransfers(
           const isSlow = size < fastBytesPerMs * (performance.now() - begunAt);
           const takes = response.headers.get("accept-encoding")?.includes("gzip");
           compressTo = isSlow && takes ? server : undefined;
+        }).catch((error: unknown) => {
+          // Behind a balancer the address may be that of an older server now.
+          compressTo = undefined;
+          throw error;
         });
         return offset;
       });
