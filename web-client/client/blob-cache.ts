@@ -2,14 +2,11 @@ import { delMany, entries, get, set, setMany } from "idb-keyval";
 import type { PrecacheSpace, BlobCache } from "../../shared/client/ports.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import { ByteLru } from "./byte-lru.ts";
 import type { Stores } from "./stores.ts";
 
 const mebibyte = 1024 ** 2;
 /** The page takes at most this much disk, and at most half of what the browser grants. */
 const maxQuotaBytes = 512 * mebibyte;
-/** The cache is in memory where the browser has no IndexedDB. */
-const memoryOnlyBytes = 128 * mebibyte;
 const listed = limits.cachedPerMessage;
 
 interface Usage {
@@ -34,14 +31,27 @@ export async function openBlobCache(
   stores: Stores | undefined,
   options: CacheOptions = {},
 ): Promise<BlobCache> {
-  if (!stores) return new MemoryCache();
   try {
-    const known = new Map(await entries<Sha256, Usage>(stores.index));
-    return new IndexedDbCache(stores, known, options.quotaBytes ?? (await grantedBytes()), options.channel);
+    if (stores) {
+      const known = new Map(await entries<Sha256, Usage>(stores.index));
+      return new IndexedDbCache(stores, known, options.quotaBytes ?? (await grantedBytes()), options.channel);
+    }
   } catch {
-    return new MemoryCache();
+    // The browser keeps nothing.
   }
+  return import("./memory-cache.ts").then(
+    ({ MemoryCache }) => new MemoryCache(),
+    () => noCache,
+  );
 }
+
+/** For a page that can load no more code. */
+const noCache: BlobCache = {
+  get: async () => undefined,
+  put: async () => {},
+  list: async () => [],
+  onChange: () => {},
+};
 
 async function grantedBytes(): Promise<number> {
   try {
@@ -210,37 +220,5 @@ class IndexedDbCache implements BlobCache {
 
   #announce(change: Change): void {
     for (const listener of this.#listeners) listener(change);
-  }
-}
-
-class MemoryCache implements BlobCache {
-  readonly precache: PrecacheSpace = {
-    quotaBytes: memoryOnlyBytes,
-    touch: async (names) => names.filter((name) => this.#blobs.get(name) !== undefined),
-    put: async (sha256, bytes, keep) => this.#put(sha256, bytes, keep),
-  };
-  readonly #blobs = new ByteLru(memoryOnlyBytes);
-  readonly #listeners: ((change: Change) => void)[] = [];
-
-  async get(sha256: Sha256): Promise<Uint8Array | undefined> {
-    return this.#blobs.get(sha256)?.slice();
-  }
-
-  async put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
-    this.#put(sha256, bytes, keepNothing);
-  }
-
-  #put(sha256: Sha256, bytes: Uint8Array, keep: Keep): void {
-    const removed = this.#blobs.put(sha256, bytes.slice(), keep);
-    if (removed.includes(sha256)) return;
-    for (const listener of this.#listeners) listener({ added: [sha256], removed });
-  }
-
-  async list(): Promise<Sha256[]> {
-    return this.#blobs.names().slice(0, listed);
-  }
-
-  onChange(listener: (change: Change) => void): void {
-    this.#listeners.push(listener);
   }
 }
