@@ -134,7 +134,7 @@ describe("[STEER-1] several jobs at once", () => {
   });
 });
 
-describe("[CLIENTS-1] [CLIENTS-2] many clients, on the status page", () => {
+describe("[LIST-1] [CLIENTS-1] [CLIENTS-2] many clients, on the status page", () => {
   it("searches, sorts and pages them on the server, says why one is idle, and drains all that match", async () => {
     const server = await startTestServer({ maxConnectionsPerAddress: 1000 });
     const clients: RawClient[] = [];
@@ -166,6 +166,10 @@ describe("[CLIENTS-1] [CLIENTS-2] many clients, on the status page", () => {
     await untilText(page, /13 clients found/);
     const drained = (await server.api("GET", "/api/clients?state=drained")) as unknown as { name: string }[];
     expect(drained.every(({ name }) => name.includes("29"))).toBe(true);
+    // The address shows others the same.
+    expect(page.url()).toMatch(/client-sort=joined.*client-search=machine\+29.*client-state=drained/);
+    await page.reload();
+    await untilText(page, /13 clients found/);
     await page.locator("[aria-labelledby=clients] input[aria-label='Tick all of this page']").click();
     await click(page, "Reload");
     await untilText(page, /Ask 13 clients to reload\?/);

@@ -35,6 +35,8 @@ describe("a job's page", () => {
     await untilText(page, /kernel [0-9a-f]{10}, \d+ B[\s\S]*Picks what is there/);
     await untilText(page, /3 failed tasks[\s\S]*2 tasks the kernel threw[\s\S]*no particle[\s\S]*disk full/);
     await untilText(page, /Cost so far\s+\d+ CPU s[\s\S]*Slowest tasks[\s\S]*saw 9/);
+    const client = await page.$eval("a[href^='#/?client-search=c_'] code", (code) => code.textContent);
+    expect(client).toBe(((await server.api("GET", "/api/clients")) as unknown as { id: string }[])[0]?.id);
     await click(page, "Retry these");
     await click(page, "Retry them");
     await until(async () => {

@@ -69,6 +69,7 @@ describe("[TEXTS-1] the admin page in a German browser", () => {
     await press(page, "2 gescheitert");
     await untilText(page, /Fehler im Kernel · 1 Versuch[\s\S]*leer/);
     await page.waitForSelector(".reasons");
+    await untilText(page, /[1-9]\d* Versuche? in/);
     await page.focus(".stream canvas");
     await untilText(page, /[1-9]\d* Versuche? in/);
     await page.keyboard.press("]");

@@ -1,15 +1,16 @@
-import { signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
 import {
   clientCountHeader,
   type ClientInfo,
-  type ClientQuery,
   type ClientsActed,
   type clientVerbs,
 } from "../../shared/wire/rest/clients.ts";
 import { nextCursorHeader } from "../../shared/wire/rest/pages.ts";
 import { request, requestWhole } from "./api.ts";
-import { notice } from "./state.ts";
+import { goToOverview, place } from "./navigation.ts";
+import { noClientsAsked, type ClientQuestion } from "./place.ts";
+import { notice, signedIn } from "./state.ts";
 import { texts } from "./texts/current.ts";
 import { Ticks } from "./ticks.tsx";
 
@@ -17,18 +18,17 @@ import { Ticks } from "./ticks.tsx";
 export const clientsPerPage = 100;
 const typingMs = 200;
 
-/** The person's search, filter and order. */
-export type ClientQuestion = Pick<ClientQuery, "search" | "state" | "kind" | "sort" | "order">;
-
 interface ClientPage {
   readonly clients: readonly ClientInfo[];
   readonly count: number;
   readonly next: number | undefined;
 }
 
-export const question = signal<ClientQuestion>({});
+export const question = computed(() =>
+  place.value.at === "overview" ? place.value.clients : noClientsAsked,
+);
 /** Place of the first client of the page. */
-export const first = signal(0);
+export const first = computed(() => question.value.from ?? 0);
 /** The page that the person asked for; undefined while the page shows what the server pushes. */
 export const page = signal<ClientPage | undefined>(undefined);
 export const ticks = new Ticks();
@@ -37,25 +37,32 @@ let typing: ReturnType<typeof setTimeout> | undefined;
 /** Counts questions, so that the reply to an earlier one is dropped. */
 let era = 0;
 let waiting = false;
+let lastSearch: string | undefined;
 
 /** Whether the person asked for other clients than the server pushes. */
 export function isAsked(): boolean {
-  return (
-    first.value > 0 || Object.values(question.value).some((value) => value !== undefined && value !== "")
-  );
+  return Object.values(question.value).some((value) => value !== undefined && value !== "");
 }
 
+/** Changes the question, and shows its first page. */
 export function ask(changed: ClientQuestion): void {
-  question.value = { ...question.value, ...changed };
-  first.value = 0;
-  clearTimeout(typing);
-  typing = setTimeout(() => void refresh(), changed.search === undefined ? 0 : typingMs);
+  goToOverview({ clients: { ...question.value, ...changed, from: undefined } }, changed.search !== undefined);
 }
 
-export function turnTo(place: number): void {
-  first.value = place;
-  void refresh();
+export function turnTo(from: number): void {
+  goToOverview({ clients: { ...question.value, from } });
 }
+
+/** The server is asked whenever the question changes, by the person or by the address. */
+effect(() => {
+  const { search } = question.value;
+  if (signedIn.value?.role !== "admin") return;
+  untracked(() => {
+    clearTimeout(typing);
+    typing = setTimeout(() => void refresh(), search === lastSearch ? 0 : typingMs);
+    lastSearch = search;
+  });
+});
 
 /** Asks again for the shown page, unless a reply is still to come. */
 export function refreshQuietly(): void {
@@ -90,7 +97,8 @@ export function tickAll(): Promise<void> {
 }
 
 function withQuestion(query: URLSearchParams): URLSearchParams {
-  for (const [name, value] of Object.entries(question.value)) if (value) query.set(name, value);
+  const { from: _from, ...asked } = question.value;
+  for (const [name, value] of Object.entries(asked)) if (value) query.set(name, value);
   return query;
 }
 

@@ -18,7 +18,7 @@ import { DangerButton } from "./confirm.tsx";
 import { Actions, ProgressBar } from "./job-row.tsx";
 import { jobStateOf } from "./job-state.ts";
 import { Log, type LogLine } from "./log.tsx";
-import { hashOf } from "./place.ts";
+import { hashOf, hashOfClient } from "./place.ts";
 import { Priority } from "./priority.tsx";
 import { useReading } from "./reading.ts";
 import { Results } from "./results.tsx";
@@ -271,7 +271,10 @@ function Group({ job, group, retry }: GroupProps): JSX.Element {
           {clients.map(({ client, failures }, at) => (
             <>
               {at > 0 && ", "}
-              <code key={client}>{client}</code> ({formatCount(failures)})
+              <a key={client} href={hashOfClient(client)}>
+                <code>{client}</code>
+              </a>{" "}
+              ({formatCount(failures)})
             </>
           ))}
         </p>

@@ -5,7 +5,7 @@ import type { JobVerb } from "../../shared/wire/rest/change-jobs.ts";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { nextCursorHeader } from "../../shared/wire/rest/pages.ts";
 import { requestWhole } from "./api.ts";
-import { go, place } from "./navigation.ts";
+import { goToOverview, place } from "./navigation.ts";
 import { nothingAsked, type JobQuestion } from "./place.ts";
 import { act, notice, signedIn } from "./state.ts";
 import { Ticks } from "./ticks.tsx";
@@ -41,12 +41,12 @@ export function isAsked(): boolean {
 /** Changes the question, and shows its first page. */
 export function ask(changed: Partial<JobQuestion>): void {
   const wanted = { ...question.value, ...changed, cursor: undefined, page: 1 };
-  go({ at: "overview", question: wanted }, changed.search !== undefined);
+  goToOverview({ question: wanted }, changed.search !== undefined);
 }
 
 /** Shows the page behind a cursor. */
 export function turnOn(cursor: string): void {
-  go({ at: "overview", question: { ...question.value, cursor, page: question.value.page + 1 } });
+  goToOverview({ question: { ...question.value, cursor, page: question.value.page + 1 } });
 }
 
 /** Asks again for the shown page, unless a reply is still to come. */

@@ -1,13 +1,21 @@
 import { signal } from "@preact/signals";
-import { hashOf, nothingAsked, readPlace, type Place } from "./place.ts";
+import { hashOf, noClientsAsked, nothingAsked, readPlace, type Place } from "./place.ts";
 
-export const place = signal<Place>({ at: "overview", question: nothingAsked });
+export const place = signal<Place>({ at: "overview", question: nothingAsked, clients: noClientsAsked });
 
 /** Follows the address from now on. */
 export function followAddress(): void {
   const read = (): void => void (place.value = readPlace(location.hash));
   read();
   addEventListener("hashchange", read);
+}
+
+/** Shows the overview with another question about jobs or clients; `replace`: going back skips the one before. */
+export function goToOverview(changed: Partial<Extract<Place, { at: "overview" }>>, replace = false): void {
+  const { value } = place;
+  const asked =
+    value.at === "overview" ? value : { at: value.at, question: nothingAsked, clients: noClientsAsked };
+  go({ ...asked, ...changed, at: "overview" }, replace);
 }
 
 /** Shows a place; `replace`: going back skips the one before. */

@@ -1,3 +1,4 @@
+import { clientSorts, clientStates, type ClientQuery } from "../../shared/wire/rest/clients.ts";
 import { jobListStates, jobSorts, type JobListState, type JobSort } from "../../shared/wire/rest/job-list.ts";
 
 /** The jobs that the person asked for. */
@@ -19,9 +20,17 @@ export const nothingAsked: JobQuestion = {
   page: 1,
 };
 
+/** The clients that the person asked for. */
+export interface ClientQuestion extends Pick<ClientQuery, "search" | "state" | "kind" | "sort" | "order"> {
+  /** Place of the first client of the page; absent on the first. */
+  readonly from?: number | undefined;
+}
+
+export const noClientsAsked: ClientQuestion = {};
+
 /** What the page shows; its address says it, so that a link shows others the same. */
 export type Place =
-  | { readonly at: "overview"; readonly question: JobQuestion }
+  | { readonly at: "overview"; readonly question: JobQuestion; readonly clients: ClientQuestion }
   | { readonly at: "job"; readonly job: string }
   | { readonly at: "task"; readonly job: string; readonly index: number }
   | { readonly at: "access" };
@@ -35,7 +44,8 @@ export function readPlace(hash: string): Place {
     return index !== undefined && /^\d{1,15}$/.test(index)
       ? { at: "task", job, index: Number(index) }
       : { at: "job", job };
-  return { at: "overview", question: readQuestion(new URLSearchParams(query)) };
+  const asked = new URLSearchParams(query);
+  return { at: "overview", question: readQuestion(asked), clients: readClients(asked) };
 }
 
 /** The address of a place, from `#` on. */
@@ -57,9 +67,16 @@ export function hashOf(place: Place): string {
         query.set("page", String(page));
         query.set("cursor", cursor);
       }
+      for (const [name, value] of Object.entries(place.clients))
+        if (value) query.set(`client-${name}`, String(value));
       return query.size > 0 ? `#/?${query.toString()}` : "#/";
     }
   }
+}
+
+/** The address of the list of clients with one of them, as long as the server remembers it. */
+export function hashOfClient(client: string): string {
+  return hashOf({ at: "overview", question: nothingAsked, clients: { search: client } });
 }
 
 function readQuestion(query: URLSearchParams): JobQuestion {
@@ -73,6 +90,28 @@ function readQuestion(query: URLSearchParams): JobQuestion {
     sort: isOneOf(jobSorts, sort) ? sort : "newest",
     cursor,
     page: cursor !== undefined && Number.isSafeInteger(page) && page > 1 ? page : 1,
+  };
+}
+
+/** Without what cannot be read. */
+function readClients(query: URLSearchParams): ClientQuestion {
+  const one = <T extends string>(name: string, all: readonly T[]): T | undefined => {
+    const value = query.get(`client-${name}`) ?? "";
+    return isOneOf(all, value) ? value : undefined;
+  };
+  const search = query.get("client-search");
+  const state = one("state", clientStates);
+  const kind = one("kind", ["browser", "node"]);
+  const sort = one("sort", clientSorts);
+  const order = one("order", ["asc", "desc"]);
+  const from = Number(query.get("client-from"));
+  return {
+    ...(search && { search }),
+    ...(state && { state }),
+    ...(kind && { kind }),
+    ...(sort && { sort }),
+    ...(order && { order }),
+    ...(Number.isSafeInteger(from) && from > 0 && { from }),
   };
 }
 
