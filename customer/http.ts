@@ -57,6 +57,8 @@ const lastingSilenceMs = limits.signOfLifeMs + 1_500;
 const indirectMs = 10 * 60_000;
 /** Largest factor of the silence limit for a server that is slow to answer; the factor doubles with each failure. */
 const mostPatience = 4;
+/** Status of a server that takes no compressed body. */
+const unsupported = 415;
 /** Refusals after which another server may answer. */
 const awayCodes: ReadonlySet<ErrorCode> = new Set(["UNREACHABLE", "TIMED_OUT", "SHUTTING_DOWN"]);
 
@@ -256,10 +258,14 @@ export class HttpClient {
         request.url,
         response.headers.get("accept-encoding"),
       );
-      return response;
+      const isCompressed = encoding["content-encoding"] !== undefined;
+      if (response.status !== unsupported || !isCompressed) return response;
+      await response.body?.cancel();
     } catch (error) {
       throw lost(error, request.url);
     }
+    // Behind a balancer the address may be that of an older server now.
+    return this.#fetch({ ...request, mayShrink: false }, token, signal);
   }
 }
 

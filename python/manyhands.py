@@ -1092,6 +1092,8 @@ _NEAR_SECONDS = 0.01
 #: The same for names of this machine: it may be busy, and only what is far away at the other end of a tunnel takes longer.
 _LOCAL_SECONDS = 0.05
 _LOCAL_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
+#: Status of a server that takes no compressed body.
+_UNSUPPORTED = 415
 #: Smaller bodies cost more time than their bytes.
 _LEAST_COMPRESSED_BYTES = 8 * 1024
 #: Larger parts of files are not read into memory for it.
@@ -1371,7 +1373,8 @@ class _Http:
                 self._quickest = min(self._quickest, time.monotonic() - begun)
                 if "gzip" in response.headers.get("accept-encoding", ""):
                     self._taking.add(url)
-                return connection, response, place
+                if compressed is None or response.status != _UNSUPPORTED:
+                    return connection, response, place
             except BaseException as error:
                 stop.forget(connection)
                 connection.close()
@@ -1383,6 +1386,10 @@ class _Http:
                 if isinstance(error, _FAILURES):
                     raise self._lost(error, url) from error
                 raise
+            # Behind a balancer the address may be that of an older server now.
+            stop.forget(connection)
+            connection.close()
+            return self._exchange(replace(request, may_shrink=False), url, silence, token, stop, is_elsewhere)
 
     def _compressed(self, body: Any, headers: dict[str, str], url: str) -> bytes | None:
         """The body to send instead, or None; ``headers`` then say so. Without a body they ask for a compressed reply."""

@@ -3,6 +3,7 @@ import { Distance } from "../../system/distance.ts";
 import { connect } from "../../customer/connect.ts";
 import type { Hands } from "../../customer/hands.ts";
 import { Link, links } from "../support/link/link.ts";
+import { startOlderServer } from "../support/older-server.ts";
 import { startClientProcess } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -23,6 +24,19 @@ test("[MILES-8] texts of a customer far away travel compressed in both direction
   const after = await link.counts();
   expect(after.up - before.up).toBeLessThan(0.5 * bytes);
   expect(after.down - before.down).toBeLessThan(0.5 * bytes);
+});
+
+test("[MILES-8] an older server behind the same address gets bodies as they are", async () => {
+  const server = await startTestServer();
+  await startClientProcess(server);
+  const older = await startOlderServer(server.url);
+  const hands = await connect(older.url, { token: server.token });
+  onTestFinished(() => hands.close());
+  const inputs = [linesOf(1, 6000), linesOf(2, 40_000)];
+  expect(await hands.map((lines: string[]) => lines.length, inputs)).toEqual([6000, 40_000]);
+  const text = Buffer.from(linesOf(3, 40_000).join("\n"));
+  expect(Buffer.from(await hands.get(await hands.put(text)))).toEqual(text);
+  expect(older.refused()).toBeGreaterThan(1);
 });
 
 async function farCustomer(): Promise<{ hands: Hands; link: Link }> {

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { Link, links } from "../support/link/link.ts";
+import { startOlderServer } from "../support/older-server.ts";
 import { startClientProcess } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";
 import { python, PythonProgram, whySkipped } from "./programs.ts";
@@ -39,5 +40,26 @@ test.skipIf(python === undefined)(
     expect(up).toBeLessThan(0.5 * bytes);
     // Some outputs are read twice.
     expect(down).toBeLessThan(0.5 * bytes);
+  },
+);
+
+const older = `
+import manyhands
+lines = [f"particle {at}" for at in range(60_000)]
+text = "\\n".join(lines).encode()
+with manyhands.connect() as hands:
+    print(hands.map("(lines) => lines.length", [lines[:6000], lines]).gather() == [6000, 60_000])
+    print(bytes(hands.get(hands.put(text))) == text)
+`;
+
+test.skipIf(python === undefined)(
+  `[MILES-8] an older server behind the same address gets bodies of a customer in Python as they are${whySkipped}`,
+  async () => {
+    const server = await startTestServer();
+    await startClientProcess(server);
+    const way = await startOlderServer(server.url);
+    const variables = { ...process.env, MANYHANDS_SERVER: way.url, MANYHANDS_TOKEN: server.token };
+    expect(await new PythonProgram(["-c", older], variables).ends()).toBe("True\n".repeat(2));
+    expect(way.refused()).toBeGreaterThan(1);
   },
 );

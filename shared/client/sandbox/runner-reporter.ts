@@ -16,6 +16,8 @@ const stateEveryMs = 100;
 const promptLines = 20;
 /** What a kernel shows is sent at most this often. */
 const showEveryMs = 1000;
+/** The last that a task shows is sent with its end, unless something was sent within this time: tiny tasks would send one each. */
+const lastShownMs = 250;
 const linesHeld = 50;
 const maxLines = 1000;
 const finishedBytes = 1024 * 1024;
@@ -34,6 +36,8 @@ export class RunnerReporter {
   #checkpoint: RunnerReport["checkpoint"];
   #checkpointSentAt = -Infinity;
   #shownAt = -Infinity;
+  /** Makes what came too soon to be sent. */
+  #unshown: (() => unknown) | undefined;
   #lines: string[] = [];
   #lineCount = 0;
   #linesSentAt = -Infinity;
@@ -54,12 +58,27 @@ export class RunnerReporter {
     this.#sendDue(index);
   }
 
-  /** Sends what a kernel shows, unless it has shown something within the last second; makes it only then. */
+  /** Sends what a kernel shows at most once a second, and the last with the task's end; makes only what it sends. */
   show(make: () => unknown): void {
-    const now = this.#now();
-    if (now - this.#shownAt < showEveryMs) return;
-    this.#shownAt = now;
+    this.#unshown = make;
+    if (this.#now() - this.#shownAt >= showEveryMs) this.#sendShown(make);
+  }
+
+  #sendShown(make: () => unknown): void {
+    this.#unshown = undefined;
+    this.#shownAt = this.#now();
     this.#send({ show: { value: make() } });
+  }
+
+  #showLast(): void {
+    const make = this.#unshown;
+    this.#unshown = undefined;
+    if (!make || this.#now() - this.#shownAt < lastShownMs) return;
+    try {
+      this.#sendShown(make);
+    } catch {
+      // The task has ended with what it returned.
+    }
   }
 
   addLine(index: number, line: string): void {
@@ -71,6 +90,7 @@ export class RunnerReporter {
 
   /** Adds a finished task; the output's bytes are copied. */
   addFinished(index: number, outcome: FinishedTask["outcome"]): void {
+    this.#showLast();
     // A finished task's progress and checkpoint are obsolete; its log lines are not.
     this.#progress = undefined;
     this.#checkpoint = undefined;
