@@ -1,5 +1,5 @@
 import type { PlantedFault } from "./fault.ts";
-import { dispatcher, identities, durability, servers, doors } from "./tests.ts";
+import { compressedBlobs, dispatcher, identities, durability, servers, doors } from "./tests.ts";
 
 /** Faults of the HTTP side, the sockets and the upkeep of the server. */
 export const serverFaults: readonly PlantedFault[] = [
@@ -114,5 +114,33 @@ export const serverFaults: readonly PlantedFault[] = [
     find: " && takesNews(hello.version)",
     replace: "",
     tests: ["test/sockets/hello.test.ts"],
+  },
+  {
+    name: "compressed blobs: a page gets them on a fast network",
+    file: "server/http/routes/blobs.ts",
+    find: 'caller?.kind !== "ticket" || query(call, "gzip") === "1"',
+    replace: "true",
+    tests: compressedBlobs,
+  },
+  {
+    name: "compressed blobs: any number at once",
+    file: "server/http/reply-body.ts",
+    find: "compressedBlobs >= mostBlobs || ",
+    replace: "",
+    tests: compressedBlobs,
+  },
+  {
+    name: "compressed blobs: ranges are among them",
+    file: "server/http/routes/blobs.ts",
+    find: "!part && isCompressible(call)",
+    replace: "isCompressible(call)",
+    tests: compressedBlobs,
+  },
+  {
+    name: "compressed blobs: a plain PUT brings one",
+    file: "server/http/routes/blobs.ts",
+    find: '!(encoding === "gzip" && stretch)',
+    replace: 'encoding !== "gzip"',
+    tests: compressedBlobs,
   },
 ];

@@ -35,6 +35,7 @@ export const sharedStore = ["test/store/postgres-servers.test.ts", "test/store/p
 export const feeding = ["test/store/sqlite-contract.test.ts"];
 export const groups = ["test/wire/group-input.test.ts"];
 export const heldOutputs = ["test/node-client/sandbox.test.ts"];
+export const compressedBlobs = ["test/http/compressed-blobs.test.ts"];
 export const linkedFiles = ["test/node-client/linked-files.test.ts"];
 export const reducing = ["test/customer/reduce.test.ts"];
 export const quotas = ["test/http/quotas.test.ts", "test/http/reading.test.ts"];

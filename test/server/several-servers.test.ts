@@ -155,7 +155,7 @@ describe("[SERVERS-4] pages of the other servers", () => {
       "access-control-allow-origin": other,
       "access-control-allow-methods": "GET, HEAD, PUT, PATCH",
       "access-control-allow-headers":
-        "Authorization, Content-Type, Range, Upload-Complete, Upload-Length, Upload-Offset",
+        "Authorization, Content-Encoding, Content-Type, Range, Upload-Complete, Upload-Length, Upload-Offset",
     });
     // A refusal can be read by the page as well.
     const wrong = await ask(server, `/api/blobs/${"0".repeat(64)}`, { authorization });
