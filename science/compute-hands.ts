@@ -17,14 +17,15 @@ import type * as project from "./kernels/project.ts";
 import type * as refine from "./kernels/refine.ts";
 import type * as simmx from "./kernels/simmx.ts";
 import { jobDefaults } from "../shared/limits.ts";
-import type {
-  CombiningKernelName,
-  Compute,
-  Finished,
-  KernelInput,
-  KernelName,
-  KernelOutput,
-  MapOptions,
+import {
+  combining,
+  type CombiningKernelName,
+  type Compute,
+  type Finished,
+  type KernelInput,
+  type KernelName,
+  type KernelOutput,
+  type MapOptions,
 } from "./compute.ts";
 
 const kernelUrl = (name: KernelName): URL => moduleBeside(import.meta.url, `kernels/${name}`);
@@ -90,9 +91,7 @@ export function computeOnHands(
     ): Promise<KernelOutput<K>> {
       const options = {
         ...(await optionsOf(stage, memoryMb)),
-        // The outputs are of megabytes: a task has two of them in memory, and nothing is combined that could travel less.
-        perTask: 1,
-        fanIn: 2,
+        ...combining,
         ...(onProgress && { onProgress: ({ fraction }: Progress) => onProgress(fraction) }),
       };
       const start = (key?: string): Reduction<KernelOutput<K>> =>

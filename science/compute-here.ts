@@ -2,14 +2,15 @@ import { DataReference } from "../shared/data-reference.ts";
 import { sha256Hex } from "../shared/hash.ts";
 import type { KernelContext } from "../shared/wire/kernel.ts";
 import { seededRandom } from "../shared/random.ts";
-import type {
-  CombiningKernelName,
-  Compute,
-  Finished,
-  KernelInput,
-  KernelName,
-  KernelOutput,
-  MapOptions,
+import {
+  combining,
+  type CombiningKernelName,
+  type Compute,
+  type Finished,
+  type KernelInput,
+  type KernelName,
+  type KernelOutput,
+  type MapOptions,
 } from "./compute.ts";
 
 /** Runs kernels one after the other in this process, so that programs work without a server. */
@@ -62,12 +63,12 @@ export function computeHere(): Compute {
     const { combine } = (await import(`./kernels/${kernel}.ts`)) as {
       combine: (a: KernelOutput<K>, b: KernelOutput<K>) => KernelOutput<K>;
     };
-    let outputs: KernelOutput<K>[] = [];
-    for await (const { output } of map(kernel, inputs, options)) outputs.push(output);
-    while (outputs.length > 1)
-      outputs = outputs.flatMap((a, i) =>
-        i % 2 === 1 ? [] : i + 1 < outputs.length ? combine(a, outputs[i + 1]!) : a,
-      );
+    const combined = (outputs: readonly KernelOutput<K>[], count: number): KernelOutput<K>[] =>
+      outputs.flatMap((_, i) => (i % count === 0 ? [outputs.slice(i, i + count).reduce(combine)] : []));
+    const all: KernelOutput<K>[] = [];
+    for await (const { output } of map(kernel, inputs, options)) all.push(output);
+    let outputs = combined(all, combining.perTask);
+    while (outputs.length > 1) outputs = combined(outputs, combining.fanIn);
     return outputs[0]!;
   }
 }

@@ -28,13 +28,20 @@ export interface Compute {
     inputs: readonly KernelInput<K>[],
     options: MapOptions,
   ): AsyncIterable<Finished<KernelOutput<K>>>;
-  /** Runs a kernel over inputs, at least one, and combines the outputs in pairs of neighbours, pairs of pairs, and so on, by the kernel module's `combine`. */
+  /** Runs a kernel over inputs, at least one, and combines the outputs in the order of {@link combining}, by the kernel module's `combine`. */
   reduce<K extends CombiningKernelName>(
     kernel: K,
     inputs: readonly KernelInput<K>[],
     options: MapOptions,
   ): Promise<KernelOutput<K>>;
 }
+
+/**
+ * Neighbouring inputs whose outputs a task combines from left to right, and outputs that a further task combines. The outputs are of
+ * megabytes: a task has two of them in memory. With one input a task the insertion of 4,000 particles of 96² pixels took 8.9 s on two slots
+ * instead of 5.8 s. The same numbers everywhere give the same bits.
+ */
+export const combining = { perTask: 4, fanIn: 2 } as const;
 
 /** Names of the kernels whose modules export `combine`. */
 export type CombiningKernelName = "insert";

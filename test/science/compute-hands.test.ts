@@ -55,7 +55,7 @@ test("[REDUCE-1] [REDUCE-3] particles are inserted on clients to the bits that o
   const images = await project(computeHere());
   const insert = async (compute: Compute) => {
     const ref = await compute.put(bytesOf(images));
-    const options = { name: "insert", symmetry: symmetryOperators("C1"), maxRadius: 8, parts: 2, block: 3 };
+    const options = { name: "insert", symmetry: symmetryOperators("C1"), maxRadius: 8, parts: 2, block: 1 };
     return insertStage(compute, { ref, count: poses.length, box }, poses, options);
   };
   const before = (await hands.jobs()).length;
