@@ -107,8 +107,9 @@ describe("hostile kernels in an honest page", () => {
     let [honest, hostile] = [0, 0];
     await until(async () => {
       [honest, hostile] = await Promise.all([doneOf(server, jobs[0]), doneOf(server, jobs[1])]);
-      return honest + hostile >= 60;
-    });
+      // What one of them gets first, before the run times of both are known, counts for little then.
+      return honest + hostile >= 300;
+    }, 60_000);
     expect(hostile).toBeLessThan(2 * honest);
     expect(honest).toBeLessThan(2 * hostile);
   });
