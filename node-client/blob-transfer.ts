@@ -218,7 +218,7 @@ class Sender {
     } catch (error) {
       throw new PlatformError("UNREACHABLE", `The server could not be reached: ${reasonOf(error)}`, error);
     }
-    const ms = performance.now() - begunAt - (workMs ?? 0);
+    const ms = workMs ? undefined : performance.now() - begunAt;
     this.#distance.answered(ms, url.origin, response.headers["accept-encoding"], body?.length);
     const { statusCode = 500 } = response;
     if ((statusCode >= 200 && statusCode < 300) || (mayRedirect && statusCode === redirected))

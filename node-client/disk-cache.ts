@@ -76,6 +76,7 @@ class DiskCache implements BlobCache, LinkedCache {
   readonly quotaBytes: number;
   readonly linkDirectory: string;
   readonly #blobs: string;
+  readonly #aside: string;
   readonly #log: ClientPorts["log"];
   /** The least recently used file is the first. */
   #files = new Map<Sha256, File>();
@@ -86,20 +87,21 @@ class DiskCache implements BlobCache, LinkedCache {
 
   constructor({ directory, quotaBytes = defaultQuotaBytes, log }: DiskCacheOptions) {
     this.#blobs = join(directory, "blobs");
-    this.linkDirectory = partialDirectory(directory);
+    this.#aside = partialDirectory(directory);
+    this.linkDirectory = this.#aside;
     this.quotaBytes = quotaBytes;
     this.#log = log;
     this.precache = {
       quotaBytes,
       touch: (names) => this.#touch(names),
       put: (sha256, bytes, keep) => this.#putPrecached(sha256, bytes, keep),
-      turn: (key, action) => takeTurn(join(this.linkDirectory, `${key}.lock`), action),
+      turn: (key, action) => takeTurn(join(this.#aside, `${key}.lock`), action),
     };
   }
 
   async open(): Promise<void> {
     makeDirectory(this.#blobs);
-    makeDirectory(this.linkDirectory);
+    makeDirectory(this.#aside);
     await this.#removeLeftovers();
     await this.#scan();
     this.#rescans = setInterval(() => void this.#makeRoom(), rescanEveryMs);
@@ -151,7 +153,7 @@ class DiskCache implements BlobCache, LinkedCache {
   }
 
   async #write(sha256: Sha256, bytes: Uint8Array): Promise<void> {
-    await writeAndRename(bytes, join(this.linkDirectory, randomUUID()), this.#path(sha256));
+    await writeAndRename(bytes, join(this.#aside, randomUUID()), this.#path(sha256));
     this.#remember(sha256, { size: bytes.length, usedAt: timeOfUse(), verified: true });
   }
 
@@ -275,8 +277,8 @@ class DiskCache implements BlobCache, LinkedCache {
 
   /** Removes files of clients that were killed while they wrote. */
   async #removeLeftovers(): Promise<void> {
-    for (const name of await readdir(this.linkDirectory)) {
-      const path = join(this.linkDirectory, name);
+    for (const name of await readdir(this.#aside)) {
+      const path = join(this.#aside, name);
       const { mtimeMs = Date.now() } = (await stat(path).catch(() => undefined)) ?? {};
       if (Date.now() - mtimeMs > leftoverMs) await rm(path, { recursive: true, force: true });
     }

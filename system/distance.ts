@@ -33,12 +33,13 @@ export class Distance {
 
   /**
    * Notes an answer.
-   * @param ms - time from the request to the reply's head
+   * @param ms - time from the request to the reply's head; undefined when the server had work to do for it
    * @param accepted - `Accept-Encoding` of the reply
    * @param bodyBytes - of the request
    */
-  answered(ms: number, url: string, accepted: string | null | undefined, bodyBytes = 0): void {
-    this.#quickestMs = Math.min(this.#quickestMs ?? Infinity, ms - bodyBytes / fastBytesPerMs);
+  answered(ms: number | undefined, url: string, accepted: string | null | undefined, bodyBytes = 0): void {
+    if (ms !== undefined)
+      this.#quickestMs = Math.min(this.#quickestMs ?? Infinity, ms - bodyBytes / fastBytesPerMs);
     if (/\bgzip\b/.test(accepted ?? "")) this.#taking.add(url);
     // Behind a balancer an address may be that of an older server now.
     else if (bodyBytes > 0) this.#taking.delete(url);

@@ -21,7 +21,7 @@ export function bodyChunks(req: Request): AsyncIterable<Uint8Array> {
 /** Inflates a body. After `leave` the request is as if nobody had read it; its refusal has yet to be sent. */
 export function inflateBody(req: Request): { readonly gunzip: Gunzip; readonly leave: () => void } {
   const gunzip = createGunzip();
-  // Whoever reads hears of errors, but may begin to read after one.
+  // An error that comes before its reader would end the process.
   gunzip.on("error", () => undefined);
   // A pipeline would destroy the request with the first damaged byte.
   const cut = (): void => {

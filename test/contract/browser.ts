@@ -29,7 +29,9 @@ import { startStaticServer } from "../support/static-server.ts";
 import { checkVector } from "./browser-vectors.ts";
 import { origins } from "./cached-reads.ts";
 import { escapes } from "./escapes.ts";
-import { dataVectors, hostileVectors, kernelVectors } from "./kernel-vectors.ts";
+import { dataVectors } from "./data-vectors.ts";
+import { hostileVectors } from "./hostile-vectors.ts";
+import { kernelVectors } from "./kernel-vectors.ts";
 
 /** An origin that browsers trust, and one of a lab on plain HTTP, which is no secure context. */
 const hosts = ["localhost", labHost] as const;

@@ -7,13 +7,18 @@ import { startOlderServer } from "../support/older-server.ts";
 import { startClientProcess } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";
 
-test("[MILES-8] texts of a customer far away travel compressed in both directions", async () => {
+async function farCustomer(): Promise<{ hands: Hands; link: Link }> {
   const server = await startTestServer();
   await startClientProcess(server);
   const link = await Link.start(server.url, { ...links.b, upMbitPerS: 20 });
   onTestFinished(() => link.close());
   const hands = await connect(link.url, { token: server.token });
   onTestFinished(() => hands.close());
+  return { hands, link };
+}
+
+test("[MILES-8] texts of a customer far away travel compressed in both directions", async () => {
+  const { hands, link } = await farCustomer();
   const inputs = Array.from({ length: 12 }, (_, index) =>
     Array.from({ length: 6000 }, (_, at) => `particle ${index} at ${at}`),
   );
@@ -38,16 +43,6 @@ test("[MILES-8] an older server behind the same address gets bodies as they are"
   expect(Buffer.from(await hands.get(await hands.put(text)))).toEqual(text);
   expect(older.refused()).toBeGreaterThan(1);
 });
-
-async function farCustomer(): Promise<{ hands: Hands; link: Link }> {
-  const server = await startTestServer();
-  await startClientProcess(server);
-  const link = await Link.start(server.url, { ...links.b, upMbitPerS: 20 });
-  onTestFinished(() => link.close());
-  const hands = await connect(link.url, { token: server.token });
-  onTestFinished(() => hands.close());
-  return { hands, link };
-}
 
 const linesOf = (about: number, count: number): string[] =>
   Array.from({ length: count }, (_, at) => `particle ${about} at ${at}`);

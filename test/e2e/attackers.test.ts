@@ -107,7 +107,7 @@ describe("hostile kernels in an honest page", () => {
     let [honest, hostile] = [0, 0];
     await until(async () => {
       [honest, hostile] = await Promise.all([doneOf(server, jobs[0]), doneOf(server, jobs[1])]);
-      // What one of them gets first, before the run times of both are known, counts for little then.
+      // The first leases are given before run times are known, and are few of so many tasks.
       return honest + hostile >= 300;
     }, 60_000);
     expect(hostile).toBeLessThan(2 * honest);

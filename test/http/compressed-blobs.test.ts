@@ -155,6 +155,15 @@ function begin(
   return sent;
 }
 
+/** Sends the first half of a compressed blob. */
+async function halfSent(server: HttpServer): Promise<{ bytes: Uint8Array; sent: ClientRequest }> {
+  const bytes = Buffer.from(randomBytes(500_000).toString("hex"));
+  const body = gzipSync(bytes);
+  const sent = begin(server, bytes, { bodyBytes: body.length });
+  await new Promise<void>((resolve) => sent.write(body.subarray(0, body.length / 2), () => resolve()));
+  return { bytes, sent };
+}
+
 async function send(server: HttpServer, bytes: Uint8Array, body: Uint8Array, stretch: Stretch = {}) {
   const sent = begin(server, bytes, { ...stretch, bodyBytes: body.length });
   sent.end(body);
@@ -191,16 +200,13 @@ describe("[MILES-9] an upload that comes compressed", () => {
     expect(body.length).toBeLessThan(200_000);
     expect(await send(server, text, body, { from: 500_000 })).toMatchObject({ status: 201 });
     expect(await isThere(server, text)).toBe(true);
-    // Whoever has it already is answered when the body was read.
+    // A blob that its sender has put before is answered with 200.
     expect(await send(server, text, gzipSync(text))).toMatchObject({ status: 200 });
   });
 
   test("[TRANSFER-2] goes on behind the inflated bytes that came before a cut", async () => {
     const server = await startHttpServer();
-    const bytes = Buffer.from(randomBytes(500_000).toString("hex"));
-    const body = gzipSync(bytes);
-    const sent = begin(server, bytes, { bodyBytes: body.length });
-    await new Promise<void>((resolve) => sent.write(body.subarray(0, body.length / 2), () => resolve()));
+    const { bytes, sent } = await halfSent(server);
     // The end of the connection follows the bytes.
     const closed = new Promise((resolve) => sent.once("close", resolve));
     sent.socket?.end();
@@ -220,10 +226,7 @@ describe("[MILES-9] an upload that comes compressed", () => {
 
   test("[TRANSFER-2] goes on over another connection while the first stands still", async () => {
     const server = await startHttpServer();
-    const bytes = Buffer.from(randomBytes(500_000).toString("hex"));
-    const body = gzipSync(bytes);
-    const sent = begin(server, bytes, { bodyBytes: body.length });
-    await new Promise<void>((resolve) => sent.write(body.subarray(0, body.length / 2), () => resolve()));
+    const { bytes, sent } = await halfSent(server);
     const closed = new Promise((resolve) => sent.once("close", resolve));
     // The question cuts the upload.
     const offset = await offsetOf(server, bytes);

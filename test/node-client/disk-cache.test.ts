@@ -93,7 +93,7 @@ describe("disk cache", () => {
     await reader.get(large);
     expect(isNear()).toBe(true);
     expect(cache.isNear?.({ sha256: name, size: 1000 })).toBe(false);
-    // What is removed from the cache stays under its further name.
+    // A file that the cache removes stays under its further name.
     const small = await open(directory, { quotaBytes: 1500 });
     for (let i = 0; i < 2; i++) await small.put(...blob(1000));
     expect(await small.get(name)).toBeUndefined();

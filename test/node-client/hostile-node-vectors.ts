@@ -1,4 +1,5 @@
-import { hostile, type KernelVector } from "../contract/kernel-vectors.ts";
+import { hostile } from "../contract/hostile-vectors.ts";
+import type { KernelVector } from "../contract/kernel-vectors.ts";
 
 /**
  * Follows every property, symbol, getter and prototype from a starting object, and reports reached objects that are not part of

@@ -96,7 +96,7 @@ describe("[KERNEL-11] large blobs of the cache", () => {
       read: [blob, blob.subarray(...part), blob],
       own: true,
     });
-    // One read of the core, for the blob that the cache had not got.
+    // The client core was asked once, when the blob was not in the cache.
     expect(asked).toEqual([undefined]);
     await until(() => links().length === 1);
     terminate();

@@ -9,7 +9,9 @@ import { createProcessSandboxes } from "../../node-client/sandbox/process-sandbo
 import { sha256Hex } from "../../shared/hash.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { origins, readsFrom } from "../contract/cached-reads.ts";
-import { dataVectors, hostileVectors, kernelVectors } from "../contract/kernel-vectors.ts";
+import { dataVectors } from "../contract/data-vectors.ts";
+import { hostileVectors } from "../contract/hostile-vectors.ts";
+import { kernelVectors } from "../contract/kernel-vectors.ts";
 import { runVector } from "../contract/run-vector.ts";
 import { sandboxContract } from "../contract/sandbox.ts";
 import { hostileNodeVectors } from "./hostile-node-vectors.ts";

@@ -9,14 +9,14 @@ const refusal = JSON.stringify({
   retryable: false,
 });
 
-/** What a customer far away meets behind a balancer in the middle of an upgrade. */
+/** A server that takes no compressed bodies, at an address where another has said that it does. */
 export interface OlderServer {
   readonly url: string;
   /** Compressed bodies that were refused. */
   readonly refused: () => number;
 }
 
-/** A way to a server, with some delay, on which compressed bodies meet a server that takes none although another has said that it does. */
+/** Starts a proxy before a server, as a balancer is in the middle of an upgrade: it refuses compressed bodies, and passes others on. */
 export async function startOlderServer(to: string, delayMs = 100): Promise<OlderServer> {
   let refused = 0;
   const server = createServer((asked, reply) => {

@@ -19,7 +19,7 @@ export function* heldBlobs(state: Readonly<SessionState>): Generator<BlobName, v
   }
 }
 
-/** One array for the many tasks without data. */
+/** Blobs of a task without data: most tasks have none, and share this array. */
 const noBlobs: readonly BlobName[] = [];
 
 function blobsOf({ task: { input, refs = noBlobs } }: HeldTask): readonly BlobName[] {

@@ -37,7 +37,7 @@ test("[VOLUNTEER-7] what a kernel shows is sent once a second, and the last of a
   }
   expect(shown()).toEqual(["a", "e", "last", "tiny 0"]);
   expect(made).toBe(4);
-  // What cannot be shown does not harm the task that has ended.
+  // A picture that is too large does no harm to its task, which has ended.
   now = 2900;
   reporter.show(() => {
     throw new RangeError("too large");
