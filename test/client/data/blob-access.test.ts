@@ -1,119 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { BlobName } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hash.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
-import { BlobAccess } from "../../../shared/client/data/blob-access.ts";
 import { limits } from "../../../shared/limits.ts";
-import { chunkDigests, hash } from "../../support/chunks.ts";
-import { VirtualClock } from "../../support/client-virtual-clock.ts";
+import { hash } from "../../support/chunks.ts";
 
-const mebibyte = 1024 * 1024;
-
-/** A server's blobs and a machine's cache, with a record of requests to both. */
-class Fixture {
-  readonly clock = new VirtualClock();
-  readonly served = new Map<Sha256, Uint8Array>();
-  readonly cached = new Map<Sha256, Uint8Array>();
-  readonly fetched: string[] = [];
-  /** Blobs that kernels read as fast without the client's memory. */
-  readonly near = new Set<Sha256>();
-  /** Errors of the next transfers, one for each transfer. */
-  readonly errors: PlatformError[] = [];
-  readonly listErrors: PlatformError[] = [];
-  /** Number of requests for digests. */
-  lists = 0;
-  /** Bytes that a transfer moves before it breaks off; undefined: all. */
-  stepBytes: number | undefined;
-  /** Sizes of the uploads that were begun. */
-  readonly uploading: number[] = [];
-  /** Whether transfers wait for `release` with their size. */
-  isHeld = false;
-  readonly #held = new Map<number, () => void>();
-  /** Changes the bytes of the next transfer. */
-  damage: ((bytes: Uint8Array) => void) | undefined;
-  readonly #ports: ConstructorParameters<typeof BlobAccess>[0] = {
-    clock: this.clock,
-    random: () => 0.5,
-    log: () => undefined,
-    blobs: {
-      fetch: async ({ sha256, size }, range, ticket, part) => {
-        this.fetched.push(`${ticket}: ${range ? range.join("-") : "all"} of ${size}`);
-        const error = this.errors.shift();
-        if (error) throw error;
-        if (part) this.#step(part, size);
-        if (this.isHeld) await new Promise<void>((resolve) => this.#held.set(size, resolve));
-        const bytes = this.served.get(sha256);
-        if (!bytes) throw new PlatformError("NOT_FOUND", "no such blob");
-        const sent = range ? bytes.slice(...range) : bytes.slice();
-        this.damage?.(sent);
-        this.damage = undefined;
-        return sent;
-      },
-      chunks: async ({ sha256 }) => {
-        this.lists++;
-        const error = this.listErrors.shift();
-        if (error) throw error;
-        return chunkDigests(this.served.get(sha256) ?? new Uint8Array());
-      },
-      hash,
-      upload: async (bytes, _ticket, part) => {
-        this.uploading.push(bytes.length);
-        const error = this.errors.shift();
-        if (error) throw error;
-        if (part) this.#step(part, bytes.length);
-        if (this.isHeld) await new Promise<void>((resolve) => this.#held.set(bytes.length, resolve));
-        return { sha256: sha256Hex(bytes), size: bytes.length };
-      },
-    },
-    cache: {
-      get: async (sha256) => this.cached.get(sha256),
-      put: async (sha256, bytes) => void this.cached.set(sha256, bytes.slice()),
-      list: async () => [],
-      onChange: () => undefined,
-      isNear: ({ sha256 }) => this.near.has(sha256),
-    },
-  };
-  access = new BlobAccess(this.#ports);
-
-  release(size: number): void {
-    this.#held.get(size)?.();
-  }
-
-  #step(part: { length: number }, size: number): void {
-    if (this.stepBytes === undefined) return;
-    part.length = Math.min(size, part.length + this.stepBytes);
-    if (part.length < size) throw new PlatformError("UNREACHABLE", "cut");
-  }
-
-  /** Restarts the client with an empty memory. */
-  restart(): BlobAccess {
-    this.access = new BlobAccess(this.#ports);
-    return this.access;
-  }
-
-  add(bytes: Uint8Array): BlobName {
-    const sha256 = `${this.served.size}`.padStart(64, "0") as Sha256;
-    this.served.set(sha256, bytes);
-    return { sha256, size: bytes.length };
-  }
-
-  /** Lets time pass until a promise has settled. */
-  async wait<T>(promise: Promise<T>): Promise<T> {
-    const state = { settled: false };
-    const noted = promise.finally(() => (state.settled = true));
-    noted.catch(() => undefined);
-    for (let steps = 0; steps < 1000 && !state.settled; steps++) await this.clock.step();
-    expect(state.settled).toBe(true);
-    return noted;
-  }
-}
-
-function ready(): Fixture {
-  const fixture = new Fixture();
-  fixture.access.useTicket("t1");
-  return fixture;
-}
+import { BlobFixture, mebibyte, readyBlobs as ready } from "../../support/blob-fixture.ts";
 
 describe("reading blobs", () => {
   test("a blob is fetched once however many ask, and cached", async () => {
@@ -204,7 +96,7 @@ describe("[DATA-7] ranges of a large blob", () => {
   const stack = (): Uint8Array =>
     new Uint8Array(10_000 * imageBytes).map((_, at) => (at * 7 + Math.floor(at / 251)) & 255);
   const image = (n: number): [number, number] => [n * imageBytes, (n + 1) * imageBytes];
-  const moved = (f: Fixture): number =>
+  const moved = (f: BlobFixture): number =>
     f.fetched.reduce((sum, line) => {
       const [start = 0, end = 0] = (/(\d+)-(\d+)/.exec(line) ?? []).slice(1).map(Number);
       return sum + end - start;
@@ -335,7 +227,7 @@ describe("when transfers fail", () => {
   });
 
   test("before the first welcome it waits; stopped, it gives up", async () => {
-    const f = new Fixture();
+    const f = new BlobFixture();
     const name = f.add(new Uint8Array([1]));
     const reading = f.access.read(name);
     reading.catch(() => undefined);
@@ -394,132 +286,4 @@ describe("[CACHE-2] uploaded bytes", () => {
     await expect(f.wait(f.access.upload(new Uint8Array(10)))).rejects.toMatchObject({ code: "TOO_LARGE" });
     expect(f.cached.size).toBe(0);
   });
-});
-
-describe("[TRANSFER-4] few at a time", () => {
-  test("three uploads, the oldest first", async () => {
-    const f = ready();
-    f.isHeld = true;
-    const all = [1, 2, 3, 4, 5].map((size) => f.access.upload(new Uint8Array(size)));
-    await f.clock.step();
-    expect(f.uploading).toEqual([1, 2, 3]);
-    f.release(2);
-    await all[1];
-    await f.clock.step();
-    expect(f.uploading).toEqual([1, 2, 3, 4]);
-    for (const size of [1, 3, 4, 5]) {
-      f.release(size);
-      await all[size - 1];
-      await f.clock.step();
-    }
-    expect(f.uploading).toEqual([1, 2, 3, 4, 5]);
-  });
-
-  test("two uploads of the same bytes one after the other", async () => {
-    const f = ready();
-    f.isHeld = true;
-    const all = [5, 5, 6].map((size) => f.access.upload(new Uint8Array(size)));
-    await f.clock.step();
-    expect(f.uploading).toEqual([5, 6]);
-    f.release(5);
-    await all[0];
-    await f.clock.step();
-    expect(f.uploading).toEqual([5, 6, 5]);
-    f.release(5);
-    f.release(6);
-    expect(new Set((await Promise.all(all)).map(({ sha256 }) => sha256)).size).toBe(2);
-  });
-
-  test("three downloads, those that a task waits for first", async () => {
-    const f = ready();
-    f.isHeld = true;
-    const names = [1, 2, 3, 4, 5, 6].map((size) => f.add(new Uint8Array(size)));
-    const sizes = (): number[] => f.fetched.map((one) => Number(one.split(" ").at(-1)));
-    f.access.fetchQueued(names.slice(0, 4), () => true);
-    const needed = names.slice(4).map((name) => f.access.read(name));
-    await f.clock.step();
-    expect(sizes()).toEqual([1, 2, 3]);
-    f.release(2);
-    await f.clock.step();
-    expect(sizes()).toEqual([1, 2, 3, 5]);
-    for (const size of [5, 6, 1, 3, 4]) {
-      f.release(size);
-      await f.clock.step();
-    }
-    expect(sizes()).toEqual([1, 2, 3, 5, 6, 4]);
-    expect((await Promise.all(needed)).map(({ length }) => length)).toEqual([5, 6]);
-  });
-
-  test("ranges of queued tasks are in memory when their tasks read them", async () => {
-    const f = ready();
-    const name = f.add(new Uint8Array(20 * mebibyte).map((_, at) => at % 251));
-    f.access.fetchQueued(
-      [
-        { ...name, range: [mebibyte, mebibyte + 65_536] },
-        { ...name, range: [0, 10 * mebibyte] },
-        { ...name, range: [5, 10 ** 12] },
-        name,
-      ],
-      () => true,
-    );
-    for (let steps = 0; steps < 20; steps++) await f.clock.step();
-    const moved = [...f.fetched];
-    expect(moved).toEqual([`t1: ${mebibyte}-${mebibyte + 65_536} of ${name.size}`]);
-    expect((await f.access.read(name, [mebibyte + 10, mebibyte + 12]))[0]).toBe((mebibyte + 10) % 251);
-    expect(f.fetched).toEqual(moved);
-  });
-
-  test("an output that is not wanted any more is not sent", async () => {
-    const f = ready();
-    await expect(f.access.upload(new Uint8Array(5), () => false)).rejects.toMatchObject({
-      code: "JOB_CANCELLED",
-    });
-    expect(f.uploading).toEqual([]);
-  });
-});
-
-test("blobs of queued tasks: small ones are fetched once, a few at a time, and never fails anybody", async () => {
-  const f = ready();
-  const names = Array.from({ length: 20 }, (_, i) => f.add(new Uint8Array([i])));
-  const large = f.add(new Uint8Array(9 * mebibyte));
-  const missing = { sha256: "e".repeat(64) as Sha256, size: 1 };
-  f.access.fetchQueued([missing, large, ...names, ...names], () => true);
-  while (f.cached.size < 20) await f.clock.step();
-  expect(f.fetched).toHaveLength(21);
-  await Promise.all(names.map((name) => f.access.read(name)));
-  expect(f.fetched).toHaveLength(21);
-});
-
-test("[KERNEL-11] blobs that are near are not read for queued tasks, and take no memory unless parts are read", async () => {
-  const f = ready();
-  const [near, far] = [f.add(new Uint8Array(9)), f.add(new Uint8Array(2))];
-  f.near.add(near.sha256);
-  f.access.fetchQueued([near, far], () => true);
-  while (f.cached.size < 1) await f.clock.step();
-  expect(f.fetched).toEqual(["t1: all of 2"]);
-  const fetchedAgain = async (range?: [number, number]): Promise<boolean> => {
-    f.cached.delete(near.sha256);
-    const before = f.fetched.length;
-    await f.access.read(near, range);
-    return f.fetched.length > before;
-  };
-  expect(await fetchedAgain()).toBe(true);
-  expect(await fetchedAgain()).toBe(true);
-  expect(await fetchedAgain([1, 3])).toBe(true);
-  expect(await fetchedAgain([1, 4])).toBe(false);
-});
-
-test("[TRANSFER-4] blobs of tasks that have left are not fetched, and hold up no others", async () => {
-  const f = ready();
-  f.isHeld = true;
-  const names = [1, 2, 3, 4, 5, 6].map((size) => f.add(new Uint8Array(size)));
-  let isHere = true;
-  f.access.fetchQueued(names.slice(0, 5), () => isHere);
-  f.access.fetchQueued(names.slice(5), () => true);
-  await f.clock.step();
-  isHere = false;
-  f.release(1);
-  await f.clock.step();
-  const sizes = f.fetched.map((one) => Number(one.split(" ").at(-1)));
-  expect(sizes).toEqual([1, 2, 3, 6]);
 });
