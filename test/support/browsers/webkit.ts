@@ -109,14 +109,14 @@ async function newTab(session: WebDriverSession, first: string): Promise<Tab> {
     show: async () => undefined,
     resize: (width, height) =>
       here(async () => {
-        await session.post("/window/rect", { x: 0, y: 0, width, height });
-        const [shownWidth, shownHeight] = await evaluate<[number, number]>("[innerWidth, innerHeight]");
         // The window is larger than the page in it.
+        const window = await session.get<{ width: number; height: number }>("/window/rect");
+        const [pageWidth, pageHeight] = await evaluate<[number, number]>("[innerWidth, innerHeight]");
         await session.post("/window/rect", {
           x: 0,
           y: 0,
-          width: 2 * width - shownWidth,
-          height: 2 * height - shownHeight,
+          width: width + window.width - pageWidth,
+          height: height + window.height - pageHeight,
         });
       }),
     screenshot: (path) =>
