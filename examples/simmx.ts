@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { drawImageRows, drawMatrix } from "../science/draw/image-sheet.ts";
 import { writeMrc } from "../science/mrc.ts";
 import { bestMatches, similarityMatrix, type BestMatch, type SimilarityMatrix } from "../science/simmx.ts";
-import { bytesOf } from "../science/stages.ts";
+import { putStack } from "../science/stacks.ts";
 import { addAligned } from "../science/kernels/math/transform-image.ts";
 import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
 import { caveats, readImages, type ImageSet } from "./lib/images.ts";
@@ -69,12 +69,8 @@ async function simmx(
     warn(
       `references with pixels of ${references.pixelSize.toFixed(3)} Å, particles with ${pixelSize.toFixed(3)} Å: they are compared pixel by pixel`,
     );
-  const put = async ({ images, count, box }: ImageSet) => ({
-    ref: await compute.put(bytesOf(images)),
-    count,
-    box,
-  });
-  const stacks = [await put(references), await put(particles)] as const;
+  const put = ({ images, box }: ImageSet, task: number) => putStack(compute, images, box, task);
+  const stacks = await Promise.all([put(references, 4 * options.block), put(particles, options.block)]);
   const matrix = await stage("Compare", (onProgress) =>
     similarityMatrix(compute, ...stacks, {
       name: "Compare",

@@ -4,7 +4,8 @@ import type { Match } from "./kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import { searchMemoryMb } from "./memory.ts";
 import type { ComparisonSettings } from "./simmx.ts";
-import { bytesOf, type StageOptions } from "./stages.ts";
+import { bytesOf, putStack } from "./stacks.ts";
+import type { StageOptions } from "./stages.ts";
 
 /** The particles of one average. */
 export interface ParticleClass {
@@ -47,7 +48,7 @@ export async function classAverages(
   const memoryMb = searchMemoryMb({ ...settings, box }, largest, 1, finerAngles);
   const area = box * box;
   const busy = classes.map((_, i) => i).filter((i) => classes[i]!.members.length > 0);
-  // A class has a blob for itself: its members are scattered over the stack, and the number of references in a task is limited.
+  // A class has blobs for itself: its members are scattered over the stack, and the number of references in a task is limited.
   const inputs = await Promise.all(
     busy.map(async (i) => {
       const { members, reference } = classes[i]!;
@@ -57,7 +58,7 @@ export async function classAverages(
       );
       return {
         ...settings,
-        particles: await compute.put(bytesOf(stack)),
+        particles: (await putStack(compute, stack, box)).blobs,
         reference: reference ? await compute.put(bytesOf(reference)) : null,
         box,
       };

@@ -1,6 +1,7 @@
 import type { Pose } from "./kernels/math/euler.ts";
 import type { Compute } from "./compute.ts";
-import { bytesOf, type ImageStack } from "./stages.ts";
+import { taskParticles } from "./stage-settings.ts";
+import { putStack, type ImageStack } from "./stacks.ts";
 
 /** Half of a data set. The halves are refined independently (Scheres & Chen, Nat. Methods 9 (2012) 853). */
 export interface HalfSet {
@@ -29,7 +30,7 @@ export async function halfSets(
     const own = new Float32Array(members.length * area);
     members.forEach((member, at) => own.set(images.subarray(member * area, (member + 1) * area), at * area));
     return {
-      stack: { ref: await compute.put(bytesOf(own)), count: members.length, box },
+      stack: await putStack(compute, own, box, taskParticles(members.length, box)),
       poses: members.map((member) => poses[member]!),
       members,
     };

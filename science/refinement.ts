@@ -9,14 +9,17 @@ import type { HalfSet } from "./half-sets.ts";
 import { centredPose, evenViews } from "./orientations.ts";
 import { reconstruct } from "./reconstruct.ts";
 import {
-  blockSizes,
   insertBlock,
   keptCandidates,
+  projectBlock,
   refineSteps,
   ringAt,
   searchShiftStep,
+  taskParticles,
+  taskReferences,
   type RunStage,
 } from "./stage-settings.ts";
+import { putStack } from "./stacks.ts";
 import * as stages from "./stages.ts";
 import { symmetryOperators } from "./symmetry.ts";
 import { maskVolume, softSphere, withoutBackground, type Volume } from "./volume.ts";
@@ -114,7 +117,7 @@ export async function refinementRound(
         minRing: 1,
         maxRing: ringAt(start, resolution),
         ...refineSteps,
-        block: blockSizes.refine,
+        block: taskParticles(stack.count, stack.box),
       }),
     ),
   );
@@ -150,14 +153,10 @@ async function searchAll(
       name: "Project the first reference",
       onProgress,
       maxRadius: start.size / 2,
-      block: blockSizes.project,
+      block: projectBlock,
     }),
   );
-  const references = {
-    ref: await compute.put(stages.bytesOf(projections)),
-    count: views.length,
-    box: start.size,
-  };
+  const references = await putStack(compute, projections, start.size, taskReferences(start.size));
   return stage("Match all orientations", (onProgress) =>
     bothHalves(halves, onProgress, ({ stack }, half, progress) =>
       stages.searchStage(compute, stack, references, views, {
@@ -169,8 +168,8 @@ async function searchAll(
         shiftRadius: (maxShift + searchShiftStep / 2) / pixelSize,
         shiftStep: searchShiftStep / pixelSize,
         keep: keptCandidates,
-        particleBlock: blockSizes.particles,
-        referenceBlock: blockSizes.references,
+        particleBlock: taskParticles(stack.count, stack.box),
+        referenceBlock: taskReferences(stack.box),
       }),
     ),
   );

@@ -3,13 +3,8 @@ import { checkSearch, type SearchParameters } from "./kernels/math/checks.ts";
 import type { Match } from "./kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import { searchMemoryMb } from "./memory.ts";
-import {
-  comparisonBlocks,
-  imagesOf,
-  type ComparisonBlock,
-  type ImageStack,
-  type StageOptions,
-} from "./stages.ts";
+import { imagesOf, type ImageStack } from "./stacks.ts";
+import { comparisonBlocks, type ComparisonBlock, type StageOptions } from "./stages.ts";
 
 /** Parameters of a comparison of images; lengths in pixels, rings in cycles per box. */
 export interface ComparisonSettings extends Omit<SearchParameters, "box"> {

@@ -1,3 +1,4 @@
+import { imagesOfBlob } from "./stacks.ts";
 import type { Volume } from "./volume.ts";
 
 /** Runs a named stage; an implementation may show the stage's progress (0 … 1) and measure its time. */
@@ -6,11 +7,22 @@ export type RunStage = <T>(
   work: (onProgress: (fraction: number) => void) => Promise<T>,
 ) => Promise<T>;
 
+/** Images of a task that projects a map. */
+export const projectBlock = 50;
+
 /**
- * Images, particles and references of a task: a fraction of a second each (measured on 800 particles in a box of 64), so that a
- * client that joins late still gets some.
+ * Particles of a task that matches or refines, about a millisecond each: 32 tasks or more, so that a client that joins late still gets some,
+ * of at most 200 particles in one blob. With 25 particles a task the matching of 4,000 in a box of 96 took two slots as long as one thread,
+ * because every task read its references for 10 ms of work.
  */
-export const blockSizes = { project: 50, particles: 25, references: 100, refine: 25 };
+export function taskParticles(count: number, box: number): number {
+  return Math.min(Math.max(25, Math.ceil(count / 32)), 200, imagesOfBlob(box));
+}
+
+/** References of a task that matches. */
+export function taskReferences(box: number): number {
+  return Math.min(400, imagesOfBlob(box));
+}
 
 /**
  * Particles of a task that inserts: up to 24 MiB of images. The tasks are larger than others because each gives a partial volume of megabytes: 600 particles

@@ -1,4 +1,3 @@
-import type { DataReference } from "../shared/data-reference.ts";
 import { packedRadius } from "./kernels/insert.ts";
 import {
   checkBox,
@@ -15,27 +14,14 @@ import { packPoses } from "./kernels/math/poses.ts";
 import type { Compute } from "./compute.ts";
 import { insertMemoryMb, searchMemoryMb, sliceMemoryMb } from "./memory.ts";
 import type { View } from "./orientations.ts";
+import { bytesOf, imagesOf, type ImageStack } from "./stacks.ts";
 import { packOperators } from "./symmetry.ts";
 import type { Volume } from "./volume.ts";
-
-/** A stack of images of one size for kernels. */
-export interface ImageStack {
-  /** 32-bit pixels, image after image. */
-  readonly ref: DataReference;
-  readonly count: number;
-  /** Pixels a side. */
-  readonly box: number;
-}
 
 /** Options of every stage: the name of its job, and a listener for its progress (0 … 1). */
 export interface StageOptions {
   readonly name: string;
   readonly onProgress?: (fraction: number) => void;
-}
-
-/** The bytes of numbers for a blob (all machines that run this are little-endian). */
-export function bytesOf(numbers: Float32Array): Uint8Array {
-  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
 /** `count` items in blocks of at most `size`, as [start, end) pairs of nearly equal length. */
@@ -45,12 +31,6 @@ function blocksOf(count: number, size: number): [start: number, end: number][] {
     Math.round((i * count) / blocks),
     Math.round(((i + 1) * count) / blocks),
   ]);
-}
-
-/** The images [start, end) of a stack. */
-export function imagesOf({ ref, box }: ImageStack, start: number, end: number): DataReference {
-  const bytes = 4 * box * box;
-  return ref.slice(start * bytes, end * bytes);
 }
 
 /** Projections of a map in many poses, in the order of the poses. */
@@ -208,7 +188,7 @@ export async function insertStage(
     const inputs = blocks
       .filter((block) => block.part === part)
       .map(({ start, end }) => ({
-        particles: [imagesOf(particles, start, end)],
+        particles: imagesOf(particles, start, end),
         box,
         poses: packPoses(poses.slice(start, end)),
         weights: Float64Array.from({ length: end - start }, (_, i) => options.weights?.[start + i] ?? 1),

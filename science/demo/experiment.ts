@@ -5,14 +5,17 @@ import { addNoise } from "../noise.ts";
 import { centredPose, evenViews, randomPose } from "../orientations.ts";
 import { reconstruct } from "../reconstruct.ts";
 import {
-  blockSizes,
   insertBlock,
   keptCandidates,
+  projectBlock,
   refineSteps,
   ringAt,
   searchShiftStep,
+  taskParticles,
+  taskReferences,
   type RunStage,
 } from "../stage-settings.ts";
+import { putStack, type ImageStack } from "../stacks.ts";
 import * as stages from "../stages.ts";
 import { symmetryOperators } from "../symmetry.ts";
 import { maskVolume, type Volume } from "../volume.ts";
@@ -70,14 +73,14 @@ export async function runExperiment(
     project(compute, truth, truePoses, { name: "particles", onProgress }),
   );
   const images = addNoise(cleanImages, truth.size ** 2, options.snr, seededRandom(`noise ${options.seed}`));
-  const particles = await putStack(compute, images, truth.size);
+  const particles = await putStack(compute, images, truth.size, taskParticles(options.particles, truth.size));
 
   const start = filterVolume(truth, lowPass(startResolution));
   const views = evenViews(viewStep, symmetry);
   const references = await stage("References", (onProgress) =>
     project(compute, start, views.map(centredPose), { name: "references", onProgress }),
   );
-  const referenceStack = await putStack(compute, references, truth.size);
+  const referenceStack = await putStack(compute, references, truth.size, taskReferences(truth.size));
   const rings = { minRing: 1, maxRing: ringAt(truth, startResolution) };
   const candidates = await stage("Search", (onProgress) =>
     stages.searchStage(compute, particles, referenceStack, views, {
@@ -89,8 +92,8 @@ export async function runExperiment(
       shiftRadius: (maxShift + searchShiftStep / 2) / truth.pixelSize,
       shiftStep: searchShiftStep / truth.pixelSize,
       keep: keptCandidates,
-      particleBlock: blockSizes.particles,
-      referenceBlock: blockSizes.references,
+      particleBlock: taskParticles(particles.count, particles.box),
+      referenceBlock: taskReferences(particles.box),
     }),
   );
   const rough = await stage("Refine", (onProgress) =>
@@ -99,7 +102,7 @@ export async function runExperiment(
       onProgress,
       ...rings,
       ...refineSteps,
-      block: blockSizes.refine,
+      block: taskParticles(particles.count, particles.box),
     }),
   );
   const mask = moleculeMask(truth);
@@ -117,7 +120,7 @@ export async function runExperiment(
         minRing: 1,
         maxRing: ringAt(truth, resolutionAt(firstFsc, 0.143)),
         ...refineSteps,
-        block: blockSizes.refine,
+        block: taskParticles(particles.count, particles.box),
       },
     ),
   );
@@ -138,10 +141,6 @@ function compare(
   return { halfFsc, truthFsc, recovered: maskVolume(filterVolume(whole, figureOfMerit(halfFsc)), mask) };
 }
 
-async function putStack(compute: Compute, images: Float32Array, box: number): Promise<stages.ImageStack> {
-  return { ref: await compute.put(stages.bytesOf(images)), count: images.length / box ** 2, box };
-}
-
 function project(
   compute: Compute,
   map: Volume,
@@ -151,13 +150,13 @@ function project(
   return stages.projectStage(compute, map, poses, {
     ...options,
     maxRadius: map.size / 2,
-    block: blockSizes.project,
+    block: projectBlock,
   });
 }
 
 async function halfMaps(
   compute: Compute,
-  particles: stages.ImageStack,
+  particles: ImageStack,
   poses: readonly Pose[],
   { size, pixelSize }: Volume,
   { symmetry, stage, name }: { symmetry: readonly Matrix3[]; stage: RunStage; name: string },

@@ -10,9 +10,9 @@ import { withEngine } from "./wasm/engine.ts";
 /** A block of the similarity matrix: particles × references, searched over in-plane rotation and shift. */
 type AlignInput = SearchParameters & {
   /** Images of `box`² 32-bit pixels, x fastest. */
-  readonly particles: DataReference;
+  readonly particles: readonly DataReference[];
   /** Reference projections in the same form; their in-plane angle is 0. */
-  readonly references: DataReference;
+  readonly references: readonly DataReference[];
   /** Pairs of rot and tilt, degrees, one pair for each reference. */
   readonly views: Float64Array;
   /** Index of the block's first reference in the whole set, so that candidates of all blocks are numbered alike. */

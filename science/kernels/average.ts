@@ -11,7 +11,7 @@ import { withEngine, type Engine } from "./wasm/engine.ts";
 /** A class to align and average. */
 type AverageInput = SearchParameters & {
   /** The class's images: `box`² 32-bit pixels each, x fastest. */
-  readonly particles: DataReference;
+  readonly particles: readonly DataReference[];
   /** Reference of the first round; null: the class makes its own, from pairs of particles, pairs of pairs, and so on. */
   readonly reference: DataReference | null;
   readonly mirror: boolean;
@@ -53,7 +53,7 @@ export default async function average(input: AverageInput, ctx: KernelContext): 
   checkWhole("iterations", input.iterations, 1, mostIterations);
   checkRange("keep", input.keep, Number.MIN_VALUE, 1);
   const stack = await readImages(ctx, input.particles, box);
-  const reference = input.reference ? await readImages(ctx, input.reference, box, "reference") : undefined;
+  const reference = input.reference ? await readImages(ctx, [input.reference], box, "reference") : undefined;
   return withEngine((engine) => iterate(engine, input, ctx, stack, reference));
 }
 

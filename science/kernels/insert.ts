@@ -2,7 +2,7 @@ import type { DataReference } from "../../shared/data-reference.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { Background } from "./math/background.ts";
 import { makeBand } from "./math/band.ts";
-import { readImages } from "./math/blobs.ts";
+import { readStacks } from "./math/blobs.ts";
 import { checkBox, checkFinite, checkMaxRadius, checkRotations } from "./math/checks.ts";
 import { eulerMatrix, multiply, type Matrix3 } from "./math/euler.ts";
 import { halfLength2, RealTransform } from "./math/fft-real.ts";
@@ -47,8 +47,7 @@ export default async function insert(input: InsertInput, ctx: KernelContext): Pr
   checkFinite("poses", input.poses);
   checkFinite("weights", input.weights);
   checkRotations("symmetry", input.symmetry);
-  const stacks: Float32Array[] = [];
-  for (const ref of input.particles) stacks.push(await readImages(ctx, ref, input.box));
+  const stacks = await readStacks(ctx, input.particles, input.box);
   const counts = [input.poses.length / poseLength, input.weights.length];
   const images = stacks.reduce((sum, { length }) => sum + length, 0) / input.box ** 2;
   if (counts.some((count) => count !== images))

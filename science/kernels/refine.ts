@@ -15,7 +15,7 @@ type RefineInput = {
   /** `box`³ 32-bit densities, x fastest. */
   readonly map: DataReference;
   /** Images of `box`² 32-bit pixels, x fastest. */
-  readonly particles: DataReference;
+  readonly particles: readonly DataReference[];
   readonly box: number;
   /** `keep` starting points of each particle, packed (math/candidates.ts). */
   readonly candidates: Float64Array;

@@ -9,8 +9,8 @@ import { withEngine } from "./wasm/engine.ts";
 /** A block of a similarity matrix: every particle of one run against every reference of another. */
 type SimmxInput = SearchParameters & {
   /** Images of `box`² 32-bit pixels, x fastest. */
-  readonly particles: DataReference;
-  readonly references: DataReference;
+  readonly particles: readonly DataReference[];
+  readonly references: readonly DataReference[];
   /** Whether the mirror image of each particle is tried too. */
   readonly mirror: boolean;
 };

@@ -5,6 +5,7 @@ import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute, KernelInput, KernelName } from "../../science/compute.ts";
 import { addNoise } from "../../science/noise.ts";
 import { centredPose, evenViews, randomPose } from "../../science/orientations.ts";
+import { putStack, type ImageStack } from "../../science/stacks.ts";
 import * as stages from "../../science/stages.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
 import { encodeValue, type Value } from "../../shared/wire/codec.ts";
@@ -38,11 +39,7 @@ const search = { ...band, particleRadius: 9, shiftRadius: 2, shiftStep: 1 };
 async function digests(compute: Compute): Promise<Record<string, string>> {
   const project = (list: typeof poses): Promise<Float32Array> =>
     stages.projectStage(compute, map, list, { name: "project", maxRadius: box / 2, block: 5 });
-  const stackOf = async (images: Float32Array): Promise<stages.ImageStack> => ({
-    ref: await compute.put(stages.bytesOf(images)),
-    count: images.length / box ** 2,
-    box,
-  });
+  const stackOf = (images: Float32Array): Promise<ImageStack> => putStack(compute, images, box, 5);
   const images = addNoise(await project(poses), box * box, 1, seededRandom("noise"));
   const projections = await project(centred);
   const [particles, references] = [await stackOf(images), await stackOf(projections)];
@@ -65,8 +62,8 @@ async function digests(compute: Compute): Promise<Record<string, string>> {
     parts: 1,
     block: 5,
   });
-  const images2d = { particles: particles.ref, box, ...search, mirror: true };
-  const matrix = await one(compute, "simmx", { ...images2d, references: references.ref });
+  const images2d = { particles: particles.blobs, box, ...search, mirror: true };
+  const matrix = await one(compute, "simmx", { ...images2d, references: references.blobs });
   const average = await one(compute, "average", { ...images2d, reference: null, iterations: 2, keep: 0.8 });
   const outputs = {
     images,

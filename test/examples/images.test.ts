@@ -6,7 +6,7 @@ import { caveats, type ImageSet } from "../../examples/lib/images.ts";
 import { computeHere } from "../../science/compute-here.ts";
 import { readMrc, writeMrc } from "../../science/mrc.ts";
 import { similarityMatrix } from "../../science/simmx.ts";
-import { bytesOf } from "../../science/stages.ts";
+import { bytesOf, putStack } from "../../science/stacks.ts";
 import { particleStar } from "../../science/particle-star-write.ts";
 import { readWithWarnings, scratchDirectory } from "./program-runs.ts";
 
@@ -91,12 +91,7 @@ describe("[IMAGE-1] images that nothing right can be computed with", () => {
     );
     const references = await readWithWarnings(join(cases, "references.mrcs"), { counted: true });
     const compute = computeHere();
-    const scores = async ({ images, count, box }: ImageSet): Promise<Float32Array> => {
-      const stack = async (numbers: Float32Array, many: number) => ({
-        ref: await compute.put(bytesOf(numbers)),
-        count: many,
-        box,
-      });
+    const scores = async ({ images, box }: ImageSet): Promise<Float32Array> => {
       const options = {
         minRing: 1,
         maxRing: 8,
@@ -106,7 +101,8 @@ describe("[IMAGE-1] images that nothing right can be computed with", () => {
         mirror: true,
       };
       const blocks = { name: "simmx", particleBlock: 10, referenceBlock: 8 };
-      const [rows, columns] = [await stack(images, count), await stack(references.images, references.count)];
+      const rows = await putStack(compute, images, box);
+      const columns = await putStack(compute, references.images, box);
       return (await similarityMatrix(compute, columns, rows, { ...options, ...blocks })).score;
     };
     const expected = await scores(whole);

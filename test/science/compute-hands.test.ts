@@ -4,7 +4,8 @@ import { computeHere } from "../../science/compute-here.ts";
 import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute } from "../../science/compute.ts";
 import { evenViews } from "../../science/orientations.ts";
-import { bytesOf, insertStage, projectStage } from "../../science/stages.ts";
+import { putStack } from "../../science/stacks.ts";
+import { insertStage, projectStage } from "../../science/stages.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { until } from "../support/processes.ts";
@@ -54,9 +55,9 @@ test("[REDUCE-1] [REDUCE-3] particles are inserted on clients to the bits that o
   const box = 16;
   const images = await project(computeHere());
   const insert = async (compute: Compute) => {
-    const ref = await compute.put(bytesOf(images));
+    const stack = await putStack(compute, images, box);
     const options = { name: "insert", symmetry: symmetryOperators("C1"), maxRadius: 8, parts: 2, block: 1 };
-    return insertStage(compute, { ref, count: poses.length, box }, poses, options);
+    return insertStage(compute, stack, poses, options);
   };
   const before = (await hands.jobs()).length;
   const sums = await insert(resumable());

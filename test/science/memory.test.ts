@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute, MapOptions } from "../../science/compute.ts";
-import { insertBlock } from "../../science/stage-settings.ts";
+import { insertBlock, taskParticles, taskReferences } from "../../science/stage-settings.ts";
 import { insertMemoryMb, reconstructionBytes, searchMemoryMb, sliceMemoryMb } from "../../science/memory.ts";
+import { bytesOf, type ImageStack } from "../../science/stacks.ts";
 import * as stages from "../../science/stages.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
 import { jobDefaults } from "../../shared/limits.ts";
@@ -12,8 +13,9 @@ import { LivePlatform } from "../customer/live-platform.ts";
 const patience = { timeout: 60_000 };
 const pose = { rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 };
 const insertOptions = { name: "Insert", symmetry: symmetryOperators("C1"), parts: 1, block: 125 };
-const stackOf = (box: number): stages.ImageStack => ({
-  ref: new DataReference("0".repeat(64) as never, 4 * box * box),
+const stackOf = (box: number): ImageStack => ({
+  blobs: [new DataReference("0".repeat(64) as never, 4 * box * box)],
+  perBlob: 1,
   count: 1,
   box,
 });
@@ -22,7 +24,9 @@ test("boxes up to 128 pixels need no more than what every sandbox has", () => {
   expect(insertMemoryMb(128, insertBlock(128))).toBeLessThanOrEqual(jobDefaults.memoryMb);
   expect(sliceMemoryMb(128, 50)).toBeLessThanOrEqual(jobDefaults.memoryMb);
   const search = { box: 128, minRing: 1, maxRing: 32, particleRadius: 54, shiftRadius: 8, shiftStep: 1 };
-  expect(searchMemoryMb({ ...search, mirror: true }, 25, 100)).toBeLessThanOrEqual(jobDefaults.memoryMb);
+  expect(
+    searchMemoryMb({ ...search, mirror: true }, taskParticles(10_000, 128), taskReferences(128)),
+  ).toBeLessThanOrEqual(jobDefaults.memoryMb);
 });
 
 /** Memory that a stage requests for its tasks, before it submits any. */
@@ -76,7 +80,7 @@ test("[IMAGE-6] a job asks for its memory and for clients that have it; that non
     const given = new AbortController();
     const warn = (warning: string): void => void warnings.push(warning);
     const compute = computeOnHands(hands, { name: "memory", warn, signal: given.signal });
-    const map = await compute.put(stages.bytesOf(Float32Array.from({ length: 512 }, (_, i) => i)));
+    const map = await compute.put(bytesOf(Float32Array.from({ length: 512 }, (_, i) => i)));
     const input = { map, box: 8, poses: new Float64Array(5), maxRadius: 4 };
     const run = async (memoryMb: number): Promise<number> => {
       for await (const { output } of compute.map("project", [input], { name: "project", memoryMb }))

@@ -14,7 +14,7 @@ import {
   writeMrc,
   type MrcMode,
 } from "../../science/mrc.ts";
-import { bytesOf } from "../../science/stages.ts";
+import { bytesOf } from "../../science/stacks.ts";
 
 /** IMOD's stamp, word 39. */
 const imod = 1_146_047_817;

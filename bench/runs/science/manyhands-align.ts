@@ -1,7 +1,7 @@
 /** `node manyhands-align.ts [--tasks 40]`: milliseconds a task of the alignment kernel, bundled as it travels, in this thread. */
 import { parseArgs } from "node:util";
 import { bundleKernel } from "../../../customer/kernel/bundle.ts";
-import { bytesOf } from "../../../science/stages.ts";
+import { bytesOf } from "../../../science/stacks.ts";
 import type align from "../../../science/kernels/align.ts";
 import { DataReference } from "../../../shared/data-reference.ts";
 import { sha256Hex } from "../../../shared/hash.ts";
@@ -24,7 +24,7 @@ export async function alignByKernel(
   );
   const [particles, references] = [...blobs].map(([name, bytes]) => new DataReference(name, bytes.length));
   const keep = task.views.length / 2;
-  const input = { ...task, particles: particles!, references: references!, firstReference: 0, keep };
+  const input = { ...task, particles: [particles!], references: [references!], firstReference: 0, keep };
   const ctx = {
     data: (ref) => Promise.resolve(blobs.get(ref.sha256)!.slice()),
     progress: () => undefined,

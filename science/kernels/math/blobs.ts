@@ -4,27 +4,53 @@ import { checkBox } from "./checks.ts";
 import { fourierVolume, type FourierVolume } from "./fourier-volume.ts";
 
 /**
- * Images of `box`² pixels.
+ * Images of `box`² pixels, an array for each reference.
  * @param name - the word for such an image in errors
  * @throws RangeError when the bytes are not whole images, or a pixel is no finite number
  */
-export async function readImages(
+export async function readStacks(
   ctx: KernelContext,
-  ref: DataReference,
+  refs: readonly DataReference[],
   box: number,
   name = "particle",
-): Promise<Float32Array> {
+): Promise<Float32Array[]> {
   checkBox(box);
   const area = box * box;
-  const count = ref.length / (4 * area);
-  if (!(Number.isInteger(count) && count > 0))
-    throw new RangeError(`${ref.length} bytes; ${name}s of ${box} × ${box} 32-bit pixels were expected`);
-  const images = await readFloats(ctx, ref, count * area);
-  const wrong = firstNotFinite(images);
-  if (wrong < 0) return images;
-  throw new RangeError(
-    `${name} ${Math.floor(wrong / area) + 1} of ${count} has a pixel of ${images[wrong]}; finite ones were expected`,
-  );
+  const counts = refs.map(({ length }) => length / (4 * area));
+  const cut = counts.findIndex((count) => !(Number.isInteger(count) && count > 0));
+  if (cut >= 0 || refs.length === 0)
+    throw new RangeError(
+      `${refs[cut]?.length ?? 0} bytes; ${name}s of ${box} × ${box} 32-bit pixels were expected`,
+    );
+  const stacks = await Promise.all(refs.map((ref, i) => readFloats(ctx, ref, counts[i]! * area)));
+  let before = 0;
+  for (const images of stacks) {
+    const wrong = firstNotFinite(images);
+    if (wrong >= 0)
+      throw new RangeError(
+        `${name} ${before + Math.floor(wrong / area) + 1} of ${counts.reduce((sum, count) => sum + count)} has a pixel of ${images[wrong]}; finite ones were expected`,
+      );
+    before += images.length / area;
+  }
+  return stacks;
+}
+
+/** The images of {@link readStacks} in one array. */
+export async function readImages(
+  ctx: KernelContext,
+  refs: readonly DataReference[],
+  box: number,
+  name?: string,
+): Promise<Float32Array> {
+  const stacks = await readStacks(ctx, refs, box, name);
+  if (stacks.length === 1) return stacks[0]!;
+  const images = new Float32Array(stacks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const stack of stacks) {
+    images.set(stack, at);
+    at += stack.length;
+  }
+  return images;
 }
 
 /** Position of the first number that is not finite, or −1. */

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { computeHere } from "../../../science/compute-here.ts";
 import { addNoise } from "../../../science/noise.ts";
 import { centredPose, evenViews, randomPose } from "../../../science/orientations.ts";
+import { putStack, type ImageStack } from "../../../science/stacks.ts";
 import * as stages from "../../../science/stages.ts";
 import { orientationError, symmetryOperators } from "../../../science/symmetry.ts";
 import { shiftGrid } from "../../../science/kernels/math/rotational-search.ts";
@@ -24,11 +25,9 @@ function project(poses: readonly Pose[]): Promise<Float32Array> {
   return stages.projectStage(compute, map, poses, { name: "project", maxRadius: box / 2, block: 100 });
 }
 
-async function stackOf(images: Float32Array): Promise<stages.ImageStack> {
-  return { ref: await compute.put(stages.bytesOf(images)), count: images.length / box ** 2, box };
-}
+const stackOf = (images: Float32Array): Promise<ImageStack> => putStack(compute, images, box, 9);
 
-async function search(particles: stages.ImageStack, keep: number): Promise<Candidate[][]> {
+async function search(particles: ImageStack, keep: number): Promise<Candidate[][]> {
   const views = evenViews(15, identity);
   const references = await project(views.map(centredPose));
   return stages.searchStage(compute, particles, await stackOf(references), views, {

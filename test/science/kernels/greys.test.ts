@@ -5,7 +5,8 @@ import { halfSets } from "../../../science/half-sets.ts";
 import { addNoise } from "../../../science/noise.ts";
 import { randomPose } from "../../../science/orientations.ts";
 import { posesOf, reconstructHalves, refinementRound } from "../../../science/refinement.ts";
-import { bytesOf, projectStage } from "../../../science/stages.ts";
+import { bytesOf } from "../../../science/stacks.ts";
+import { projectStage } from "../../../science/stages.ts";
 import type { Volume } from "../../../science/volume.ts";
 import { angleBetween, eulerMatrix } from "../../../science/kernels/math/euler.ts";
 import { seededRandom } from "../../../shared/random.ts";
@@ -37,15 +38,15 @@ const results: Record<string, (images: Float32Array) => Promise<Float32Array | F
   "simmx: scores, shifts, angles": async (images) =>
     one("simmx", {
       ...search,
-      particles: await put(images),
-      references: await put(images.subarray(0, 4 * area)),
+      particles: [await put(images)],
+      references: [await put(images.subarray(0, 4 * area))],
       mirror: true,
     }),
   "align: candidates": async (images) =>
     one("align", {
       ...search,
-      particles: await put(images),
-      references: await put(images.subarray(0, 4 * area)),
+      particles: [await put(images)],
+      references: [await put(images.subarray(0, 4 * area))],
       views: new Float64Array(8),
       firstReference: 0,
       keep: 2,
@@ -54,7 +55,7 @@ const results: Record<string, (images: Float32Array) => Promise<Float32Array | F
     (
       await one("average", {
         ...search,
-        particles: await put(images),
+        particles: [await put(images)],
         reference: null,
         mirror: true,
         iterations: 2,
@@ -66,7 +67,7 @@ const results: Record<string, (images: Float32Array) => Promise<Float32Array | F
       await one("average", {
         ...search,
         particleRadius: 20,
-        particles: await put(images),
+        particles: [await put(images)],
         reference: null,
         mirror: true,
         iterations: 2,
@@ -143,12 +144,17 @@ test("the average of masked particles, flat outside, does not depend on their sc
 test("an image that is blank matches nothing, and spoils nothing", async () => {
   const particles = noisy.slice();
   particles.fill(7, 0, area);
-  const input = { ...search, particles: await put(particles), references: await put(clean), mirror: false };
+  const input = {
+    ...search,
+    particles: [await put(particles)],
+    references: [await put(clean)],
+    mirror: false,
+  };
   const elements = await one("simmx", input);
   expect([...elements.subarray(0, 5 * 24)].filter((_, i) => i % 5 === 0)).toEqual(
     Array.from({ length: 24 }, () => 0),
   );
-  const alone = await one("simmx", { ...input, particles: await put(noisy.subarray(area)) });
+  const alone = await one("simmx", { ...input, particles: [await put(noisy.subarray(area))] });
   expect(elements.subarray(5 * 24)).toEqual(alone);
 });
 

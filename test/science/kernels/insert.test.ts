@@ -4,6 +4,7 @@ import { computeHere } from "../../../science/compute-here.ts";
 import { fourierShellCorrelation } from "../../../science/fsc.ts";
 import { randomPose } from "../../../science/orientations.ts";
 import { reconstruct } from "../../../science/reconstruct.ts";
+import { putStack } from "../../../science/stacks.ts";
 import * as stages from "../../../science/stages.ts";
 import { symmetryOperators } from "../../../science/symmetry.ts";
 import type { Volume } from "../../../science/volume.ts";
@@ -40,7 +41,7 @@ async function insert(
   symmetry: string,
   block: number,
 ): Promise<PartialVolume[]> {
-  const stack = { ref: await compute.put(stages.bytesOf(images)), count: poses.length, box };
+  const stack = await putStack(compute, images, box, 11);
   return stages.insertStage(compute, stack, poses, {
     name: "insert",
     symmetry: symmetryOperators(symmetry),
@@ -91,9 +92,9 @@ test("images of weight 0 are left out", async () => {
     maxRadius: 8,
     block: 2,
   });
-  const ref = await compute.put(stages.bytesOf(images));
+  const stack = await putStack(compute, images, box);
   const options = { name: "i", symmetry: symmetryOperators("C1"), maxRadius: 8, parts: 1, block: 2 };
-  const [weighted] = await stages.insertStage(compute, { ref, count: 2, box }, poses, {
+  const [weighted] = await stages.insertStage(compute, stack, poses, {
     ...options,
     weights: [1, 0],
   });

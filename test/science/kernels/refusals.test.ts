@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { computeHere } from "../../../science/compute-here.ts";
 import type { KernelInput, KernelName } from "../../../science/compute.ts";
-import { bytesOf } from "../../../science/stages.ts";
+import { bytesOf } from "../../../science/stacks.ts";
 import { packOperators, symmetryOperators } from "../../../science/symmetry.ts";
 import { phantom } from "../../support/phantom.ts";
 
@@ -16,17 +16,16 @@ const map = await put(phantom(box).data);
 const search = { minRing: 1, maxRing: 6, particleRadius: 6, shiftRadius: 1, shiftStep: 1 };
 const views = Float64Array.of(0, 0, 10, 20);
 const poses = new Float64Array(10);
-const two = { particles, box };
+const two = { particles: [particles], box };
 
 /** A valid input of each kernel. */
 const good: { readonly [K in KernelName]: KernelInput<K> } = {
-  align: { ...two, ...search, references: particles, views, firstReference: 0, keep: 1 },
-  simmx: { ...two, ...search, references: particles, mirror: true },
+  align: { ...two, ...search, references: [particles], views, firstReference: 0, keep: 1 },
+  simmx: { ...two, ...search, references: [particles], mirror: true },
   average: { ...two, ...search, reference: null, mirror: true, iterations: 1, keep: 1 },
   project: { map, box, poses, maxRadius: 8 },
   insert: {
     ...two,
-    particles: [particles],
     poses,
     weights: Float64Array.of(1, 1),
     symmetry: packOperators(symmetryOperators("C2")),
@@ -129,15 +128,12 @@ test("[IMAGE-4] refine refuses steps and candidates that are no numbers", async 
 test("[IMAGE-1] images and maps with something that is no number are refused, and named", async () => {
   for (const value of [NaN, Infinity, -Infinity]) {
     const odd = await put(changed(box * box + 3, value));
-    for (const kernel of [...searching, "refine"] as const)
-      await expect(run(kernel, { particles: odd })).rejects.toThrow(
-        `particle 2 of 2 has a pixel of ${value}`,
+    for (const kernel of [...searching, "refine", "insert"] as const)
+      await expect(run(kernel, { particles: [particles, odd] })).rejects.toThrow(
+        `particle 4 of 4 has a pixel of ${value}`,
       );
-    await expect(run("insert", { particles: [odd] })).rejects.toThrow(
-      `particle 2 of 2 has a pixel of ${value}`,
-    );
     for (const kernel of ["align", "simmx"] as const)
-      await expect(run(kernel, { references: odd })).rejects.toThrow("reference 2 of 2");
+      await expect(run(kernel, { references: [odd] })).rejects.toThrow("reference 2 of 2");
     const { data } = phantom(box);
     data[5] = value;
     for (const kernel of ["project", "refine"] as const)
@@ -148,10 +144,13 @@ test("[IMAGE-1] images and maps with something that is no number are refused, an
 });
 
 test("images that are cut off are refused", async () => {
-  for (const kernel of [...searching, "refine"] as const)
-    await expect(run(kernel, { particles: await put(images.subarray(1)) })).rejects.toThrow(
+  const cut = await put(images.subarray(1));
+  for (const kernel of [...searching, "refine", "insert"] as const) {
+    await expect(run(kernel, { particles: [particles, cut] })).rejects.toThrow(
       /2044 bytes; particles of 16 × 16/,
     );
+    await expect(run(kernel, { particles: [] })).rejects.toThrow(/0 bytes; particles of 16 × 16/);
+  }
 });
 
 test("memory that WebAssembly cannot have is refused with its amount", async () => {

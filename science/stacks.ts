@@ -1,0 +1,50 @@
+import type { DataReference } from "../shared/data-reference.ts";
+import { limits } from "../shared/limits.ts";
+import type { Compute } from "./compute.ts";
+
+/** A stack of images of one size for kernels. */
+export interface ImageStack {
+  /** 32-bit pixels, image after image, in blobs of `perBlob` images; the last blob has the rest. */
+  readonly blobs: readonly DataReference[];
+  readonly perBlob: number;
+  readonly count: number;
+  /** Pixels a side. */
+  readonly box: number;
+}
+
+/** The bytes of numbers for a blob (all machines that run this are little-endian). */
+export function bytesOf(numbers: Float32Array): Uint8Array {
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}
+
+/** Images of `box`² 32-bit pixels in a blob of the size that clients fetch whole and ahead of its task; at least one. */
+export function imagesOfBlob(box: number): number {
+  return Math.max(1, Math.floor(limits.wholeBytes / (4 * box * box)));
+}
+
+/** Puts images where kernels can read them. @param task - images of a task: a blob has no more, so that tasks read whole blobs */
+export async function putStack(
+  compute: Compute,
+  images: Float32Array,
+  box: number,
+  task = Infinity,
+): Promise<ImageStack> {
+  const area = box * box;
+  const count = images.length / area;
+  const perBlob = Math.min(task, imagesOfBlob(box));
+  const parts = Array.from({ length: Math.ceil(count / perBlob) }, (_, i) =>
+    images.subarray(i * perBlob * area, (i + 1) * perBlob * area),
+  );
+  return { blobs: await Promise.all(parts.map((part) => compute.put(bytesOf(part)))), perBlob, count, box };
+}
+
+/** The images [start, end) of a stack, in its order. */
+export function imagesOf({ blobs, perBlob, box }: ImageStack, start: number, end: number): DataReference[] {
+  const bytes = 4 * box * box;
+  const first = Math.floor(start / perBlob);
+  return blobs.slice(first, Math.ceil(end / perBlob)).map((blob, i) => {
+    const at = (first + i) * perBlob * bytes;
+    const [from, to] = [Math.max(0, start * bytes - at), Math.min(blob.size, end * bytes - at)];
+    return to - from === blob.size ? blob : blob.slice(from, to);
+  });
+}
