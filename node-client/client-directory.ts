@@ -18,15 +18,21 @@ interface Kept {
   readonly identity: Identity | undefined;
 }
 
+/** What a client has on disk. */
+export interface ClientFiles {
+  readonly database: DatabaseSync;
+  /** Directory of undelivered outputs that are too large for the database. */
+  readonly outputs: string;
+}
+
 /** A directory that belongs to this process for its lifetime. */
-export interface ClientDirectory {
+export interface ClientDirectory extends ClientFiles {
   /** Servers that an earlier client of this directory kept, found by any of their addresses. */
   kept(servers: readonly string[]): Kept;
   /** Keeps the addresses of servers and the identity that they gave this client; the first of them welcomed it. */
   keep(servers: readonly string[], identity: Identity): void;
-  readonly database: DatabaseSync;
-  /** Databases of clients that ended with undelivered results; each is locked while it is open. */
-  abandoned(): Iterable<DatabaseSync>;
+  /** Files of clients that ended with undelivered results; each database is locked while it is open. */
+  abandoned(): Iterable<ClientFiles>;
   close(): void;
 }
 
@@ -39,12 +45,13 @@ export function claimClientDirectory(cacheDirectory: string, log: ClientPorts["l
   const root = join(cacheDirectory, "clients");
   makeDirectory(root);
   for (let n = 1; n <= maxClients; n++) {
-    const database = claim(join(root, String(n)), log);
-    if (!database) continue;
+    const files = claim(join(root, String(n)), log);
+    if (!files) continue;
+    const { database } = files;
     return {
+      ...files,
       kept: (servers) => keptOf(database, servers),
       keep: (servers, identity) => keep(database, servers, identity),
-      database,
       abandoned: () => abandoned(root, String(n), log),
       close: () => database.close(),
     };
@@ -53,18 +60,19 @@ export function claimClientDirectory(cacheDirectory: string, log: ClientPorts["l
 }
 
 /** Opens and locks one directory's database; undefined when another process has it. */
-function claim(directory: string, log: ClientPorts["log"]): DatabaseSync | undefined {
-  makeDirectory(directory);
+function claim(directory: string, log: ClientPorts["log"]): ClientFiles | undefined {
+  const outputs = join(directory, "outputs");
+  makeDirectory(outputs, 0o700);
   const path = join(directory, fileName);
   try {
-    return openLocked(path);
+    return { database: openLocked(path), outputs };
   } catch (error) {
     if (isBusy(error)) return undefined;
     if (!isDamaged(error)) throw error;
     const aside = `${path}.damaged-${Date.now()}`;
     renameSync(path, aside);
     log("warn", "The outbox was damaged and is set aside; its results will be computed again.", { aside });
-    return openLocked(path);
+    return { database: openLocked(path), outputs };
   }
 }
 
@@ -124,18 +132,18 @@ function addressesIn(text: string): string[] {
   }
 }
 
-function* abandoned(root: string, own: string, log: ClientPorts["log"]): Iterable<DatabaseSync> {
+function* abandoned(root: string, own: string, log: ClientPorts["log"]): Iterable<ClientFiles> {
   for (const name of readdirSync(root)) {
     if (name === own || !/^\d+$/.test(name)) continue;
     const path = join(root, name, fileName);
     const touched = Math.max(changedAt(path), changedAt(`${path}-wal`));
     if (touched === 0 || Date.now() - touched < abandonedMs) continue;
-    const database = claim(join(root, name), log);
-    if (!database) continue;
+    const files = claim(join(root, name), log);
+    if (!files) continue;
     try {
-      yield database;
+      yield files;
     } finally {
-      database.close();
+      files.database.close();
     }
   }
 }

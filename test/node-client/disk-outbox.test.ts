@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { readdir, stat, utimes, writeFile } from "node:fs/promises";
+import { readdir, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { claimClientDirectory, type ClientDirectory } from "../../node-client/client-directory.ts";
@@ -70,6 +70,30 @@ describe("disk outbox", () => {
     expect(kept).toEqual(entry(1, 5_000_000));
   });
 
+  it("large outputs are files that last as long as their results, and one that was left or damaged is dropped", async () => {
+    const directory = await temporaryDirectory();
+    const { outbox, close } = open(directory);
+    const files = (client = "1") => readdir(join(directory, "clients", client, "outputs"));
+    const large = 300_000;
+    await outbox.save([entry(1, large), entry(2), entry(3, large), entry(4, large)]);
+    expect(await files()).toHaveLength(3);
+    // The server has the output, and the result names it.
+    await outbox.save([entry(1)]);
+    expect(await files()).toHaveLength(2);
+    await outbox.remove([key(3)]);
+    const [name = ""] = await files();
+    const path = join(directory, "clients", "1", "outputs", name);
+    expect((await stat(path)).size).toBe(large);
+    await writeFile(join(path, "..", "left"), "");
+    close();
+    await truncate(path, large / 2);
+    await truncate(path, large);
+    const again = open(directory);
+    expect(await again.outbox.load()).toEqual([entry(1), entry(2)]);
+    expect(again.warnings).toHaveLength(1);
+    expect(await files()).toEqual([]);
+  });
+
   it("two clients at once on one directory are two clients, each with results of its own", async () => {
     const directory = await temporaryDirectory();
     const one = open(directory);
@@ -101,14 +125,14 @@ describe("disk outbox", () => {
     const directory = await temporaryDirectory();
     const stays = open(directory);
     const goes = open(directory);
-    await goes.outbox.save([entry(5)]);
+    await goes.outbox.save([entry(5), entry(6, 300_000)]);
     goes.close();
     expect(await stays.outbox.load()).toEqual([]);
     for (const name of await readdir(join(directory, "clients", "2")))
       await utimes(join(directory, "clients", "2", name), 1000, 1000);
-    expect(await stays.outbox.load()).toEqual([entry(5)]);
+    expect(await stays.outbox.load()).toEqual([entry(5), entry(6, 300_000)]);
     expect(await open(directory).outbox.load()).toEqual([]);
-    expect(await stays.outbox.load()).toEqual([entry(5)]);
+    expect(await stays.outbox.load()).toEqual([entry(5), entry(6, 300_000)]);
   });
 
   it("keeps no more than it may, says so, and has room again when something was delivered", async () => {

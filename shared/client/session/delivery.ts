@@ -86,7 +86,7 @@ function addResult(state: SessionState, job: JobId, result: TaskResult): Unackno
 }
 
 /** The output, when it is too large to travel in a result; it becomes a blob first. */
-function largeOutput({ outcome }: TaskResult): Uint8Array | undefined {
+export function largeOutput({ outcome }: TaskResult): Uint8Array | undefined {
   if (outcome.state !== "done" || !(outcome.output instanceof Uint8Array)) return undefined;
   return outcome.output.length > limits.inlineValueBytes ? outcome.output : undefined;
 }
