@@ -1,7 +1,6 @@
 import { inverse3 } from "./kernels/math/fft-real.ts";
 import { triangleTransform } from "./kernels/math/fourier-volume.ts";
-import type { PartialVolume } from "./kernels/math/partial-volume.ts";
-import { forEachFrequency } from "./fourier-filter.ts";
+import { forEachRow, type PartialVolume } from "./kernels/math/partial-volume.ts";
 import { cropVolume, type Volume } from "./volume.ts";
 
 /** Below this fraction of its shell's mean weight a sample is damped, because division would amplify it. */
@@ -57,16 +56,27 @@ function addHermitianPartners({ padded, data, weights }: PartialVolume): void {
 function divideByWeights({ padded, data, weights }: PartialVolume, radiusLimit: number): void {
   const total = new Float64Array(padded);
   const count = new Float64Array(padded);
-  forEachFrequency(padded, (index, radius) => {
-    total[Math.round(radius)]! += weights[index]!;
-    count[Math.round(radius)]! += 1;
+  // The shell at the limit has samples on both of its sides.
+  forEachRow(padded, radiusLimit + 1, (at, inside, square) => {
+    for (let kx = 0; kx < inside; kx++) {
+      const shell = Math.round(Math.sqrt(kx * kx + square));
+      total[shell]! += weights[at + kx]!;
+      count[shell]! += 1;
+    }
   });
-  forEachFrequency(padded, (index, radius) => {
-    const shell = Math.round(radius);
-    const floor = (leastWeight * total[shell]!) / count[shell]!;
-    const weight = Math.max(weights[index]!, floor);
-    const factor = radius < radiusLimit && weight > 0 ? 1 / weight : 0;
-    data[2 * index]! *= factor;
-    data[2 * index + 1]! *= factor;
+  let done = 0;
+  forEachRow(padded, radiusLimit, (at, inside, square) => {
+    data.fill(0, 2 * done, 2 * at);
+    for (let kx = 0; kx < inside; kx++) {
+      const radius = Math.sqrt(kx * kx + square);
+      const shell = Math.round(radius);
+      const floor = (leastWeight * total[shell]!) / count[shell]!;
+      const weight = Math.max(weights[at + kx]!, floor);
+      const factor = radius < radiusLimit && weight > 0 ? 1 / weight : 0;
+      data[2 * (at + kx)]! *= factor;
+      data[2 * (at + kx) + 1]! *= factor;
+    }
+    done = at + inside;
   });
+  data.fill(0, 2 * done);
 }

@@ -199,9 +199,15 @@ async function bothHalves<T>(
 function addSums(a: PartialVolume, b: PartialVolume): PartialVolume {
   return {
     padded: a.padded,
-    data: a.data.map((value, i) => value + b.data[i]!),
-    weights: a.weights.map((value, i) => value + b.weights[i]!),
+    data: sumOf(a.data, b.data),
+    weights: sumOf(a.weights, b.weights),
   };
+}
+
+function sumOf(a: Float32Array, b: Float32Array): Float32Array {
+  const sum = a.slice();
+  for (let i = 0; i < sum.length; i++) sum[i]! += b[i]!;
+  return sum;
 }
 
 function maskOf({ size, pixelSize }: Volume, maskRadius: number): Float32Array {

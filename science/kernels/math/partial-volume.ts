@@ -18,17 +18,22 @@ export function emptyPartialVolume(padded: number): PartialVolume {
 
 /**
  * Visits the rows of a half cube inside a sphere, in a fixed order that `SliceSum.pack` and {@link addPacked} share: `at` is
- * the index of the row's first complex number, `count` the length of its part inside.
+ * the index of the row's first complex number, `count` the length of its part inside, `square` its squared distance from the origin.
  */
-export function forEachRow(padded: number, radius: number, visit: (at: number, count: number) => void): void {
+export function forEachRow(
+  padded: number,
+  radius: number,
+  visit: (at: number, count: number, square: number) => void,
+): void {
   const rowLength = padded / 2 + 1;
   for (let z = 0; z < padded; z++) {
     const kz = z < padded / 2 ? z : z - padded;
     for (let y = 0; y < padded; y++) {
       const ky = y < padded / 2 ? y : y - padded;
-      const rest = radius * radius - kz * kz - ky * ky;
+      const square = kz * kz + ky * ky;
+      const rest = radius * radius - square;
       if (rest >= 0)
-        visit((z * padded + y) * rowLength, Math.min(rowLength, Math.floor(Math.sqrt(rest)) + 1));
+        visit((z * padded + y) * rowLength, Math.min(rowLength, Math.floor(Math.sqrt(rest)) + 1), square);
     }
   }
 }
