@@ -57,8 +57,8 @@ export function encodeWithReferences(value: Value): Encoded {
 }
 
 /**
- * As {@link encodeWithReferences}, without a buffer of its own: the bytes are good until the next value is encoded. For many
- * small values that are copied into a pack: a buffer for each costs more than its encoding.
+ * As {@link encodeWithReferences}, without a buffer of its own: the bytes are good until the next value is encoded, more than {@link keptBytes}
+ * for ever. For many small values that are copied into a pack: a buffer for each costs more than its encoding.
  *
  * @param options - `oneNaN`: every NaN has the same bits, those of its engine notwithstanding (SPEC.md [BITS-2])
  */

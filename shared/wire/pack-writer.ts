@@ -1,14 +1,16 @@
 import type { ColumnPack, Placed } from "./column-pack.ts";
+import { keptBytes } from "./value-encoder.ts";
 
 const firstCapacity = 16 * 1024;
-/** A larger buffer, which one large value needed, is not kept for the next pack. */
-const keptCapacity = 1024 * 1024;
 
-/** Fills a {@link ColumnPack} task by task. Each value is copied when it is added, so the caller may reuse its buffer. */
+/**
+ * Fills a {@link ColumnPack} task by task. Each value is copied when it is added, so the caller may reuse its buffer; a first value of more
+ * than {@link keptBytes} is taken over, because each copy of megabytes takes new memory.
+ */
 export class PackWriter<Extra extends object = object> {
   #sizes: number[] = [];
   #extras: Placed<Extra>[] = [];
-  #buffer: Uint8Array<ArrayBuffer>;
+  #buffer: Uint8Array;
   #used = 0;
 
   constructor(capacity = firstCapacity) {
@@ -27,8 +29,11 @@ export class PackWriter<Extra extends object = object> {
   add(value: Uint8Array, extra?: Extra): void {
     if (extra) this.#extras.push({ at: this.#sizes.length, ...extra });
     const end = this.#used + value.length;
-    if (end > this.#buffer.length) this.#grow(end);
-    this.#buffer.set(value, this.#used);
+    if (this.#used === 0 && end > keptBytes) this.#buffer = value;
+    else {
+      if (end > this.#buffer.length) this.#grow(end);
+      this.#buffer.set(value, this.#used);
+    }
     this.#used = end;
     this.#sizes.push(value.length);
   }
@@ -54,7 +59,8 @@ export class PackWriter<Extra extends object = object> {
     this.#sizes = [];
     this.#extras = [];
     this.#used = 0;
-    if (this.#buffer.length > keptCapacity) this.#buffer = new Uint8Array(firstCapacity);
+    // A larger buffer, which large values needed, is not kept for the next pack.
+    if (this.#buffer.length > keptBytes) this.#buffer = new Uint8Array(firstCapacity);
   }
 
   #grow(needed: number): void {

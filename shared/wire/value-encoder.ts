@@ -26,8 +26,8 @@ const Bytes = Uint8Array;
 
 const { depth: maxDepth } = messagePackBounds.value;
 const firstCapacity = 4096;
-/** A larger buffer is not kept for the next value. */
-const keptBytes = 1024 * 1024;
+/** A larger buffer is not kept for the next value: longer encodings are their caller's. */
+export const keptBytes = 1024 * 1024;
 /** The platform's encoder takes 0.1 µs to begin with, so shorter text is written character by character. */
 const shortText = 24;
 const bytesPerUnit = 3;
@@ -65,7 +65,7 @@ export class ValueEncoder {
   }
 
   /**
-   * The bytes are good until the next call. Each blob is named once, in order of appearance.
+   * The bytes are good until the next call, more than {@link keptBytes} for ever. Each blob is named once, in order of appearance.
    * @throws Unfit
    */
   encode(value: unknown): Encoded {

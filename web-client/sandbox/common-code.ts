@@ -28,4 +28,4 @@ export {
   ValueReader,
 } from "../../shared/wire/value-decoder.ts";
 export { extensions, readReference } from "../../shared/wire/value-forms.ts";
-export { Unfit, ValueEncoder } from "../../shared/wire/value-encoder.ts";
+export { keptBytes, Unfit, ValueEncoder } from "../../shared/wire/value-encoder.ts";

@@ -1,4 +1,5 @@
 import { PackWriter } from "../../wire/pack-writer.ts";
+import { keptBytes } from "../../wire/value-encoder.ts";
 import type { FinishedTask } from "../sandbox-task.ts";
 import type { FinishedExtra, FinishedPack } from "./packs.ts";
 
@@ -28,8 +29,12 @@ export class FinishedWriter {
   /** Takes the pack; the next task begins a new one. */
   take(): FinishedPack {
     const { bytes, ...columns } = this.#outputs.pack;
-    // A structured clone copies the whole buffer behind a view, so the pack gets a copy of the exact size.
-    const pack = { indexes: this.#indexes, ...columns, bytes: bytes.slice() };
+    // A structured clone copies the whole buffer behind a view, so a small pack gets a copy of the exact size.
+    const pack = {
+      indexes: this.#indexes,
+      ...columns,
+      bytes: bytes.length > keptBytes ? bytes : bytes.slice(),
+    };
     this.#indexes = [];
     this.#outputs.clear();
     return pack;

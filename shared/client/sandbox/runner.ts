@@ -1,6 +1,7 @@
 import { decodeInput, decodeValue, encodeShared, type Value } from "../../wire/codec.ts";
 import { messageOf, PlatformError } from "../../errors.ts";
 import type { KernelContext } from "../../wire/kernel.ts";
+import { keptBytes } from "../../wire/value-encoder.ts";
 import type { VerifyingCall } from "../../wire/protocol.ts";
 import { limits } from "../../limits.ts";
 import type { RunnerHost, RunnerReport, SandboxBundle } from "../ports.ts";
@@ -134,8 +135,9 @@ function resumeOf({ resume }: SandboxTask): Value {
 async function settle(returned: PromiseLike<unknown>, end: () => void): Promise<Outcome> {
   try {
     const outcome = outcomeOf((await returned) as Value, end);
+    if (outcome.state !== "done" || outcome.output.length > keptBytes) return outcome;
     // The output's buffer is reused for the next value, which may be encoded while this output waits for promises.
-    return outcome.state === "done" ? { ...outcome, output: new Uint8Array(outcome.output) } : outcome;
+    return { ...outcome, output: new Uint8Array(outcome.output) };
   } catch (error) {
     return failureOf(error, end);
   }
@@ -145,7 +147,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-/** The outcome of a value. The output's bytes are good until the next value is encoded. */
+/** The outcome of a value. The output's bytes are good until the next value is encoded, more than {@link keptBytes} for ever. */
 function outcomeOf(value: Value, end: () => void): Outcome {
   end();
   try {

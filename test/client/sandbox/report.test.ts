@@ -30,6 +30,24 @@ test("a report of the runner comes through as it is", () => {
   expect(writer.count).toBe(0);
 });
 
+test("a large output leaves in its own buffer, and small ones in buffers of exactly their bytes", () => {
+  const writer = new FinishedWriter();
+  const large = new Uint8Array(2 * 1024 * 1024).fill(7);
+  const finishedWith = (...outputs: Uint8Array[]) => {
+    outputs.forEach((output, index) => writer.add(index, { state: "done", output, refs: [] }));
+    const pack = writer.take();
+    const read = readReport({ finished: pack }).finished?.map(({ outcome }) => outcome);
+    expect(read).toEqual(outputs.map((output) => ({ state: "done", output, refs: [] })));
+    return pack.bytes;
+  };
+  expect(finishedWith(large).buffer).toBe(large.buffer);
+  const small = finishedWith(Uint8Array.of(1), Uint8Array.of(2, 3));
+  expect(small.buffer.byteLength).toBe(3);
+  expect(finishedWith(large, Uint8Array.of(4), large.slice()).buffer).not.toBe(large.buffer);
+  expect(large[1024]).toBe(7);
+  expect([...small]).toEqual([1, 2, 3]);
+});
+
 test.each([
   undefined,
   null,
