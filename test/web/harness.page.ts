@@ -1,12 +1,12 @@
 import { encodeValue, decodeValue, type Value } from "../../shared/wire/codec.ts";
-import type { BlobCache, Sandbox, SandboxReport } from "../../shared/client/ports.ts";
+import type { BlobCache, Sandbox, SandboxHost, SandboxReport } from "../../shared/client/ports.ts";
 import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
 import { packTasks } from "../../shared/client/sandbox/packs.ts";
 import { readReport } from "../../shared/client/sandbox/report.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { measuredTimes } from "../contract/measured-time.ts";
 import { readsFrom, type Origin } from "../contract/cached-reads.ts";
-import { openBlobCache } from "../../web-client/client/blob-cache.ts";
+import { openBlobCache, type PageCache } from "../../web-client/client/blob-cache.ts";
 import { createFrameSandboxes } from "../../web-client/client/frame-sandboxes.ts";
 import { hashBytes } from "../../web-client/client/hash-bytes.ts";
 import { createOutbox } from "../../web-client/client/outbox.ts";
@@ -17,7 +17,8 @@ import type { Identity } from "../../shared/wire/identity.ts";
 import { openIdentity } from "../../web-client/client/identity.ts";
 
 /** Parts of the page, for tests to call: text and numbers in, JSON out. */
-const sandboxes = createFrameSandboxes();
+let pageCache: PageCache | undefined;
+const sandboxes = createFrameSandboxes(() => pageCache);
 const made = new Map<number, { sandbox: Sandbox; reports: SandboxReport[]; ended?: unknown }>();
 const blob = new TextEncoder().encode("0123456789");
 const nameOf = (text: string): Promise<Sha256> => hashBytes(new TextEncoder().encode(text));
@@ -46,14 +47,8 @@ async function runVector(request: VectorRequest): Promise<Record<string, unknown
   const blobs = new Map<string, Uint8Array>();
   for (const text of request.blobs) blobs.set(await hashBytes(toBytes(text)), toBytes(text));
   const reports: SandboxReport[] = [];
-  const read =
-    request.origin &&
-    (await readsFrom(
-      request.origin,
-      await openBlobCache(await openStores()),
-      [...blobs.values()],
-      hashBytes,
-    ));
+  pageCache = request.origin && (await openBlobCache(await openStores()));
+  const read = pageCache && (await readsFrom(request.origin!, pageCache, [...blobs.values()], hashBytes));
   const sandbox = await sandboxes.create(
     {
       data: async ({ sha256, size }, range) => {
@@ -115,8 +110,62 @@ async function outcomeOf(
   return { state: "failed", ...outcome?.failure };
 }
 
+/** A file that its disk has not got any more. */
+async function goneFile(): Promise<File> {
+  const root = await navigator.storage.getDirectory();
+  const handle = await root.getFileHandle("gone", { create: true });
+  const write = async (text: string): Promise<void> => {
+    const writing = await handle.createWritable();
+    await writing.write(text);
+    await writing.close();
+  };
+  await write("some bytes");
+  const file = await handle.getFile();
+  await write("others");
+  return file;
+}
+
 const harness = {
   vector: runVector,
+
+  /**
+   * Reads a blob of a megabyte twice in a kernel, whole and in part, through a cache that has it, in which it is gone, or without one.
+   * @returns the kernel's output and the reads that came to the page
+   */
+  async readLarge(from: "stored" | "gone" | "nowhere"): Promise<unknown> {
+    const bytes = new Uint8Array(2 ** 20).map((_, i) => i % 251);
+    const name = { sha256: await hashBytes(bytes), size: bytes.length };
+    const cache = await openBlobCache(await openStores());
+    if (from === "stored") await cache.put(name.sha256, bytes);
+    const gone = from === "gone" && (await goneFile());
+    pageCache = gone ? { ...cache, isNear: () => true, stored: async () => gone } : cache;
+    const seen: unknown[] = [];
+    const data: SandboxHost["data"] = async (_, range) => {
+      seen.push(range ?? "all");
+      return range ? bytes.slice(...range) : bytes;
+    };
+    const put = async () => name;
+    const reports: SandboxReport[] = [];
+    const report = (made: unknown) => void reports.push(readReport(made));
+    const sandbox = await sandboxes.create({ data, put, report }, { slot: 0, memoryMb: 512, webgpu: false });
+    const source = `export default async (_, ctx) => {
+      const ref = await ctx.put(new Uint8Array(1));
+      const [one, two, part] = [await ctx.data(ref), await ctx.data(ref), await ctx.data(ref.slice(250, 253))];
+      one.fill(0);
+      return [two.length, two.reduce((sum, value, i) => sum + (value === i % 251 ? 1 : 0), 0), [...part]];
+    }`;
+    const kernelSha256 = await nameOf(source);
+    await sandbox.load(kernelSha256, new TextEncoder().encode(source));
+    await sandbox.run({
+      kernelSha256,
+      seed: "seed",
+      tasks: packTasks([{ index: 0, attempt: 1, input: encodeValue(null) }]),
+    });
+    sandbox.terminate();
+    pageCache = undefined;
+    const outcome = reports.flatMap(({ finished }) => finished ?? [])[0]?.outcome;
+    return { output: outcome?.state === "done" ? decodeValue(outcome.output) : outcome, seen };
+  },
 
   secure: () => ({
     secure: isSecureContext,

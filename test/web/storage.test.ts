@@ -67,6 +67,31 @@ describe.each(["localhost", labHost])("data kept by the page, on %s", (host) => 
     expect(await callHarness(other, "cacheListed")).toEqual([sha256]);
   });
 
+  it("[KERNEL-11] a large blob of the cache reaches a kernel without the page reading it, and by the page when it cannot be read", async () => {
+    const page = await freshPage(host);
+    const output = [2 ** 20, 2 ** 20, [250, 0, 1]];
+    const part = [250, 253];
+    expect(await callHarness(page, "readLarge", "nowhere")).toEqual({ output, seen: ["all", "all", part] });
+    expect(await callHarness(page, "readLarge", "stored")).toEqual({ output, seen: [part] });
+    // Files that go away can be made in secure contexts only.
+    const all = [0, 2 ** 20];
+    if (host === "localhost")
+      expect(await callHarness(page, "readLarge", "gone")).toEqual({ output, seen: [all, all, part] });
+  });
+
+  it("[KERNEL-11] keeps bytes where the browser stores no handles", async () => {
+    const refusing = `const put = IDBObjectStore.prototype.put;
+      IDBObjectStore.prototype.put = function (value, key) {
+        if (value instanceof Blob) throw new DOMException("no", "DataCloneError");
+        return put.call(this, value, key);
+      };`;
+    const page = await freshPage(host, refusing);
+    const read = await callHarness(page, "readLarge", "stored");
+    expect(read).toEqual({ output: [2 ** 20, 2 ** 20, [250, 0, 1]], seen: [[250, 253]] });
+    const texts = ["first", "second", "third"].map((text) => text.padEnd(10));
+    expect(await callHarness(page, "cacheFill", texts, 2 ** 20 + 30)).toEqual(texts);
+  });
+
   it("[OUTBOX-1] keeps results across a reload, until they are removed", async () => {
     const page = await freshPage(host);
     await callHarness(page, "outboxSave", 1, "one");

@@ -1,5 +1,6 @@
 import { delMany, entries, get, set, setMany } from "idb-keyval";
 import type { PrecacheSpace, BlobCache } from "../../shared/client/ports.ts";
+import type { BlobName } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Stores } from "./stores.ts";
@@ -8,6 +9,8 @@ const mebibyte = 1024 ** 2;
 /** The page takes at most this much disk, and at most half of what the browser grants. */
 const maxQuotaBytes = 512 * mebibyte;
 const listed = limits.cachedPerMessage;
+/** Blobs from this size on reach workers as handles: their bytes cross no other process. */
+const handleBytes = 128 * 1024;
 
 interface Usage {
   size: number;
@@ -26,11 +29,20 @@ interface CacheOptions {
   readonly channel?: BroadcastChannel | undefined;
 }
 
+/** A handle of the bytes, or the bytes where the browser stores no handles: WebKit's private windows. */
+type Stored = Blob | Uint8Array;
+
+/** A cache that gives workers blobs without their bytes crossing the page. */
+export interface PageCache extends BlobCache {
+  /** A blob as it is stored. A miss is `undefined`. */
+  stored?(sha256: Sha256): Promise<Stored | undefined>;
+}
+
 /** Opens the blobs in IndexedDB, which the tabs of a browser share. The least recently used go first; a failing disk is a miss. */
 export async function openBlobCache(
   stores: Stores | undefined,
   options: CacheOptions = {},
-): Promise<BlobCache> {
+): Promise<PageCache> {
   try {
     if (stores) {
       const known = new Map(await entries<Sha256, Usage>(stores.index));
@@ -41,17 +53,10 @@ export async function openBlobCache(
   }
   return import("./memory-cache.ts").then(
     ({ MemoryCache }) => new MemoryCache(),
-    () => noCache,
+    // A page that can load no more code has a cache without room.
+    () => new IndexedDbCache({} as Stores, new Map(), 0, undefined),
   );
 }
-
-/** For a page that can load no more code. */
-const noCache: BlobCache = {
-  get: async () => undefined,
-  put: async () => {},
-  list: async () => [],
-  onChange: () => {},
-};
 
 async function grantedBytes(): Promise<number> {
   try {
@@ -63,7 +68,7 @@ async function grantedBytes(): Promise<number> {
   }
 }
 
-class IndexedDbCache implements BlobCache {
+class IndexedDbCache implements PageCache {
   readonly precache: PrecacheSpace;
   readonly #stores: Stores;
   readonly #index: Map<Sha256, Usage>;
@@ -85,8 +90,8 @@ class IndexedDbCache implements BlobCache {
     this.#channel = channel;
     this.precache = {
       quotaBytes,
-      touch: async (names) => this.#touch(names),
-      put: (sha256, bytes, keep) => this.#put(sha256, bytes, keep),
+      touch: async (names) => names.filter((name) => this.#use(name)),
+      put: (sha256, bytes, keep) => this.put(sha256, bytes, keep),
     };
     for (const { size } of index.values()) this.#bytes += size;
     channel?.addEventListener("message", ({ data }: MessageEvent<Change & { sizes: number[] }>) => {
@@ -97,45 +102,55 @@ class IndexedDbCache implements BlobCache {
   }
 
   async get(sha256: Sha256): Promise<Uint8Array | undefined> {
-    const known = this.#index.get(sha256);
-    if (!known) return undefined;
-    const bytes = await this.#read(sha256);
-    if (bytes?.length !== known.size) {
-      await this.#drop([sha256]);
-      return undefined;
-    }
-    known.usedAt = Date.now();
-    this.#touched.set(sha256, known);
-    return bytes;
+    const stored = await this.stored(sha256);
+    return stored instanceof Blob ? new Uint8Array(await stored.arrayBuffer()) : stored;
   }
 
-  put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
-    return this.#put(sha256, bytes, keepNothing);
+  isNear({ sha256, size }: BlobName): boolean {
+    return size >= handleBytes && this.#index.get(sha256)?.size === size;
   }
 
-  async #put(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<void> {
+  async stored(sha256: Sha256): Promise<Stored | undefined> {
+    const known = this.#use(sha256);
+    const stored = known && (await get<Stored>(sha256, this.#stores.blobs).catch(() => undefined));
+    if ((stored instanceof Blob ? stored.size : stored?.length) === known?.size) return stored;
+    await this.#drop([sha256]);
+    return undefined;
+  }
+
+  async put(sha256: Sha256, bytes: Uint8Array, keep: Keep = keepNothing): Promise<void> {
     if (this.#index.has(sha256) || bytes.length > this.#quotaBytes) return;
-    const over = this.#bytes + bytes.length - this.#quotaBytes;
-    const { names: removed, missing } = this.#oldest(over, keep);
-    // The remaining entries are in `keep`, so they stay.
-    if (missing > 0) return;
-    // The caller may transfer its buffer while the disk writes.
-    const own = bytes.slice();
-    this.#know(sha256, own.length);
-    await this.#drop(removed);
-    if (await this.#write(sha256, own, keep)) this.#tell({ added: [sha256], removed: [] });
-    else await this.#drop([sha256]);
+    // A copy: the caller may transfer its buffer while the disk writes.
+    const own = new Blob([bytes as Uint8Array<ArrayBuffer>]);
+    const { size } = own;
+    let over = this.#bytes + size - this.#quotaBytes;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const { names, missing } = this.#oldest(over, keep);
+      // The remaining entries are in `keep`, so they stay.
+      if (missing > 0) return;
+      await this.#drop(names);
+      try {
+        await set(sha256, attempt ? new Uint8Array(await own.arrayBuffer()) : own, this.#stores.blobs);
+        // From now on it can be had.
+        this.#know(sha256, size);
+        this.#use(sha256);
+        await this.#saveTouched();
+        return this.#tell({ added: [sha256], removed: [] });
+      } catch {
+        // The browser may have less room than it said.
+        over = attempt && this.#bytes / 2;
+      }
+    }
+    await this.#drop([sha256]);
   }
 
-  #touch(names: readonly Sha256[]): Sha256[] {
-    const here = names.filter((name) => this.#index.has(name));
-    for (const name of here) {
-      const known = this.#index.get(name);
-      if (!known) continue;
+  #use(name: Sha256): Usage | undefined {
+    const known = this.#index.get(name);
+    if (known) {
       known.usedAt = Date.now();
       this.#touched.set(name, known);
     }
-    return here;
+    return known;
   }
 
   async list(): Promise<Sha256[]> {
@@ -145,30 +160,6 @@ class IndexedDbCache implements BlobCache {
 
   onChange(listener: (change: Change) => void): void {
     this.#listeners.push(listener);
-  }
-
-  async #read(sha256: Sha256): Promise<Uint8Array | undefined> {
-    try {
-      return await get<Uint8Array>(sha256, this.#stores.blobs);
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** @returns false when the browser has no room, even after half of the blobs are removed */
-  async #write(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<boolean> {
-    for (let attempt = 0; attempt < 2; attempt++) {
-      try {
-        await set(sha256, bytes, this.#stores.blobs);
-        this.#touched.set(sha256, this.#index.get(sha256) ?? { size: bytes.length, usedAt: Date.now() });
-        await this.#saveTouched();
-        return true;
-      } catch {
-        const others = { has: (name: Sha256) => name === sha256 || keep.has(name) };
-        await this.#drop(this.#oldest(this.#bytes / 2, others).names);
-      }
-    }
-    return false;
   }
 
   /** Writes times of use, with the next blob only: a lost time merely makes eviction slightly worse. */

@@ -1,7 +1,7 @@
 import { createClient, type Client, type ClientOptions } from "../../shared/client/client.ts";
 import type { ClientPorts } from "../../shared/client/ports.ts";
 import type { ClientStatus } from "../../shared/client/status.ts";
-import { openBlobCache } from "./blob-cache.ts";
+import { openBlobCache, type PageCache } from "./blob-cache.ts";
 import { createBlobTransfer } from "./blob-transfer.ts";
 import { createClock } from "./clock.ts";
 import { createFrameSandboxes } from "./frame-sandboxes.ts";
@@ -24,7 +24,8 @@ interface BrowserClientOptions {
 }
 
 /** State that a page keeps from one client to the next, because a person may stop and start many times. */
-const sandboxes = createFrameSandboxes();
+let cache: PageCache | undefined;
+const sandboxes = createFrameSandboxes(() => cache);
 const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel("manyhands-blobs") : undefined;
 let opening: ReturnType<typeof openStores> | undefined;
 
@@ -43,17 +44,18 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
   // The sandbox page loads while the socket connects. The first task reports a failure.
   sandboxes.warmUp();
   const stores = await pageStores();
-  const [cache, identity] = await Promise.all([
+  const [opened, identity] = await Promise.all([
     openBlobCache(stores, { channel }),
     openIdentity(stores, options.exclusive),
   ]);
+  cache = opened;
   let server = page;
   const ports: ClientPorts = {
     clock: createClock(),
     random: Math.random,
     transport: { connect: (handlers, to) => connect(handlers, (server = to)) },
     blobs: createBlobTransfer(() => server),
-    cache,
+    cache: opened,
     outbox: createOutbox(stores, (message) => log("warn", message)),
     sandboxes,
     keepIdentity(given, servers) {

@@ -2,7 +2,8 @@ import { expose, releaseProxy, transfer, wrap } from "comlink";
 import { outgrown } from "../../shared/client/sandbox/outgrown.ts";
 import type { Sandbox, SandboxFactory, SandboxHost } from "../../shared/client/ports.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
-import { workerReady, type WorkerRunner } from "../sandbox/frame-messages.ts";
+import { workerReady, type ExposedHost, type WorkerRunner } from "../sandbox/frame-messages.ts";
+import type { PageCache } from "./blob-cache.ts";
 import { guardPort, type GuardedPort } from "./guarded-port.ts";
 import { SandboxFrame } from "./sandbox-frame.ts";
 
@@ -28,9 +29,13 @@ interface FrameSandboxes extends SandboxFactory {
 /**
  * Sandboxes in workers of one hidden, sandboxed iframe. Page and worker speak comlink over a port of their own.
  *
+ * @param cache - the page's cache, when it is open
  * @param url - the sandbox page
  */
-export function createFrameSandboxes(url = "sandbox.html"): FrameSandboxes {
+export function createFrameSandboxes(
+  cache: () => PageCache | undefined = () => undefined,
+  url = "sandbox.html",
+): FrameSandboxes {
   let frame: Promise<SandboxFrame> | undefined;
 
   async function openFrame(): Promise<SandboxFrame> {
@@ -53,7 +58,7 @@ export function createFrameSandboxes(url = "sandbox.html"): FrameSandboxes {
     idleMs,
     async create(host, { memoryMb, webgpu }) {
       const code = webgpu ? await codeOf("webgpu.js") : undefined;
-      const sandbox = new WorkerSandbox(await inTurn(), host, memoryMb, code);
+      const sandbox = new WorkerSandbox(await inTurn(), exposedHost(host, cache()), memoryMb, code);
       await sandbox.ready;
       return sandbox;
     },
@@ -72,13 +77,13 @@ class WorkerSandbox implements Sandbox {
   readonly ready: Promise<void>;
   readonly #port: GuardedPort;
   readonly #runner: ReturnType<typeof wrap<WorkerRunner>>;
-  readonly #host: SandboxHost;
+  readonly #host: ExposedHost;
   readonly #terminate: () => void;
   #resolveEnded!: (ended: Ended) => void;
   /** Rejects when the sandbox ends: no call may wait for an answer that cannot come. */
   readonly #dead: Promise<never>;
 
-  constructor(frame: SandboxFrame, host: SandboxHost, memoryMb: number, webgpu: string | undefined) {
+  constructor(frame: SandboxFrame, host: ExposedHost, memoryMb: number, webgpu: string | undefined) {
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     this.#dead = this.ended.then(({ reason }) => {
       throw new Error(reason ?? "The sandbox was terminated.");
@@ -98,7 +103,7 @@ class WorkerSandbox implements Sandbox {
     this.ready = this.#within(startMs, greeted.promise);
     this.#runner = wrap<WorkerRunner>(this.#port.endpoint);
     this.#host = host;
-    expose(exposedHost(host), this.#port.endpoint);
+    expose(host, this.#port.endpoint);
   }
 
   async load(kernelSha256: string, source: Uint8Array, isPortable = false): Promise<void> {
@@ -158,10 +163,15 @@ async function fetchCode(name: string): Promise<string> {
   }
 }
 
-/** The host's calls for the worker. Data is copied and the copy transferred: a structured clone would copy it once more. */
-function exposedHost(host: SandboxHost): SandboxHost {
+/**
+ * The host's calls for the worker. A whole cached blob is a handle. Other data is copied and the copy transferred: a structured clone would
+ * copy it once more.
+ */
+function exposedHost(host: SandboxHost, cache: PageCache | undefined): ExposedHost {
   return {
     async data(name, range) {
+      const stored = !range && cache?.isNear?.(name) && (await cache.stored?.(name.sha256));
+      if (stored) return stored;
       const bytes = (await host.data(name, range)).slice();
       return transfer(bytes, [bytes.buffer]);
     },

@@ -1,3 +1,4 @@
+import type { SandboxHost } from "../../shared/client/ports.ts";
 import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 
 /** The first message from the page to the sandbox frame, with the control port. */
@@ -30,6 +31,12 @@ export type FromFrame =
  * MiB that a kernel holds when they are more than its `memoryMb`.
  */
 export const workerReady = "manyhands:ready";
+
+/** The page, as a worker calls it. */
+export interface ExposedHost extends Pick<SandboxHost, "put" | "report"> {
+  /** A whole blob may come as a handle. */
+  data(...[name, range]: Parameters<SandboxHost["data"]>): Promise<Uint8Array | Blob>;
+}
 
 /** The runner of a worker, as the page calls it. */
 export interface WorkerRunner extends KernelRunner {

@@ -5,7 +5,7 @@ import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
 import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { removeGlobals } from "./allowed-globals.ts";
-import { workerReady, type WorkerRunner } from "./frame-messages.ts";
+import { workerReady, type ExposedHost, type WorkerRunner } from "./frame-messages.ts";
 import { meterMemory } from "./memory-meter.ts";
 import type { giveWebGpu } from "./webgpu.ts";
 import { portEndpoint } from "./port-endpoint.ts";
@@ -20,6 +20,7 @@ const objectUrl = URL.createObjectURL.bind(URL);
 const revoke = URL.revokeObjectURL.bind(URL);
 const BlobOfSource = Blob;
 const Bytes = Uint8Array;
+const bytesOf = (buffer: ArrayBuffer): Uint8Array => new Bytes(buffer);
 
 /** The frame declares it: null in workers without WebGPU. */
 declare const webgpu: typeof giveWebGpu | null;
@@ -46,7 +47,7 @@ function start(port: MessagePort, memoryMb: number): void {
   removeGlobals(globalThis, { ...replacements, ...timers.globals, ...webgpu?.(meter) });
   const runner = createKernelRunner({
     importModule,
-    host: hostOver(wrap<RunnerHost>(endpoint)),
+    host: hostOver(wrap<ExposedHost>(endpoint)),
     now,
     timers,
   });
@@ -61,12 +62,20 @@ function start(port: MessagePort, memoryMb: number): void {
   endpoint.postMessage(workerReady);
 }
 
-type RemoteHost = ReturnType<typeof wrap<RunnerHost>>;
+type RemoteHost = ReturnType<typeof wrap<ExposedHost>>;
 
 function hostOver(remote: RemoteHost): RunnerHost {
   const inTurn = limitConcurrency(callsAtOnce);
   return {
-    data: (name, range) => inTurn(() => remote.data(name, range)),
+    data: (name, range) =>
+      inTurn(async () => {
+        const data = await remote.data(name, range);
+        if (data instanceof Bytes) return data;
+        // The browser may have let go of the bytes; a range comes from the page.
+        return data
+          .arrayBuffer()
+          .then(bytesOf, () => remote.data(name, [0, name.size]) as Promise<Uint8Array>);
+      }),
     // The reader of a clone keeps the message's bytes beside its own until it collects garbage.
     put: (bytes) => inTurn(() => remote.put(movedCopy(bytes))),
     report: (report) => remote.report(moved(report)),

@@ -4,6 +4,7 @@
  * first: from the server. again: a second job on the same blobs, which the client has cached by then. The kernel
  * only asks for the bytes, so the whole way is measured: lease, transfer, hash, cache, sandbox.
  */
+import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { DataReference } from "../../../customer/index.ts";
 import { makeBlobs, mibPerSecond } from "../support/blobs.ts";
@@ -31,10 +32,14 @@ const hands = await connectTo(server);
 const references: DataReference[] = [];
 for (const blob of makeBlobs({ mib, blobs: Number(values.blobs) })) references.push(await hands.put(blob));
 const client = values.client === "node" ? startHeadless() : undefined;
-if (!client) await startClient(server, "chromium", Number(values.slots));
+if (!client) await startClient(server, "lab-chromium", Number(values.slots));
 // Starts the sandboxes.
 await hands.map((x: number) => x, [1, 2, 3, 4]);
-if (values.pass === "again") await readAll();
+if (values.pass === "again") {
+  await readAll();
+  // A client writes its cache behind its tasks.
+  await setTimeout(5000);
+}
 const pid = client?.pid;
 const before = pid === undefined ? undefined : await spentBy(pid);
 const { ms, serverGrowthMib } = await costOf(server.pid, readAll);

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { computeOnHands } from "../../../science/compute-hands.ts";
-import { connectTo, startClient, startServer, unyielding, type ClientKind } from "../support/platform.ts";
+import { connectTo, startClient, startServer, unyielding } from "../support/platform.ts";
 import { report } from "../support/report.ts";
 import { insertOnce, makeParticles, reconstructOnce } from "./reconstruct.ts";
 
@@ -22,7 +22,8 @@ const box = Number(values.box);
 const particles = await makeParticles(Number(values.particles), box);
 const warm = await makeParticles(60, box);
 const server = await startServer();
-await startClient(server, values.client as ClientKind, slots, unyielding);
+const kind = values.client === "chromium" ? "lab-chromium" : "node";
+await startClient(server, kind, slots, unyielding);
 const hands = await connectTo(server);
 // The first round waits for the client, its slots and its kernels, and is not counted.
 const [before, counted] = ["warm", "bench"].map((name) => computeOnHands(hands, { name }));

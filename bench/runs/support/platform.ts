@@ -52,14 +52,18 @@ export function connectTo({ url, token }: Address): Promise<Hands> {
  */
 export const unyielding = ["--nice", "0"] as const;
 
-/** Makes one client of a kind compute for the server. The client is there when the first task is done. */
+/**
+ * Makes one client of a kind compute for the server. The client is there when the first task is done. A tab is a stranger, whose results
+ * are audited unless the job says otherwise, or a lab's, which was opened with its link.
+ */
 export async function startClient(
   server: Address,
-  kind: ClientKind,
+  kind: ClientKind | "lab-chromium",
   slots: number,
   flags: readonly string[] = [],
 ): Promise<void> {
   if (kind === "chromium") return openTab(server, slots);
+  if (kind === "lab-chromium") return openTab(server, slots, await labToken(server));
   startNodeClient(server, { flags: ["--slots", `${slots}`, ...flags] });
 }
 
@@ -76,14 +80,21 @@ export function startNodeClient(
   return startProgram(process.execPath, [...nodeFlags, launcher, ...args], { MANYHANDS_TOKEN: token });
 }
 
+async function labToken(server: Address): Promise<string> {
+  const hands = await connectTo(server);
+  const { token } = await hands.api.createToken("client", "lab");
+  hands.close();
+  return token;
+}
+
 /** The volunteer page in a real Chromium, as a kiosk opens it: it starts by itself. */
-async function openTab(server: Address, slots: number): Promise<void> {
+async function openTab(server: Address, slots: number, invitation = ""): Promise<void> {
   const browser = await launchBrowser({ isolateSandboxes: true });
   const page = await browser.newPage();
   // The choice that the page's own slider keeps.
   const settings = JSON.stringify(JSON.stringify({ slots, keepAwake: false }));
   await page.evaluateOnNewDocument(`localStorage.setItem("manyhands.settings", ${settings})`);
-  await page.goto(`${server.url}/?auto=1`);
+  await page.goto(`${server.url}/?auto=1${invitation && `&invite=${invitation}`}`);
   // DevTools tells this process of every request and frame, body included, and parsing that slows the customer.
   await browser.disconnect();
 }

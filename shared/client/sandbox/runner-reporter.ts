@@ -88,7 +88,7 @@ export class RunnerReporter {
     this.#sendDue(index);
   }
 
-  /** Adds a finished task. The output's bytes are copied, unless they have a buffer to themselves. */
+  /** Adds a finished task. The output's bytes are copied, unless they have a buffer to themselves and come first. */
   addFinished(index: number, outcome: FinishedTask["outcome"]): void {
     this.#showLast();
     // A finished task's progress and checkpoint are obsolete; its log lines are not.
@@ -98,9 +98,6 @@ export class RunnerReporter {
     this.#lineCount = 0;
     this.#progressSentAt = -Infinity;
     this.#checkpointSentAt = -Infinity;
-    // A large output in a report by itself is not copied.
-    if (outcome.state === "done" && outcome.output.length >= finishedBytes && this.#finished.count > 0)
-      this.#send({});
     this.#finished.add(index, outcome);
     const dueMs = this.#finished.count < many ? finishedEveryMs : manyEveryMs;
     if (this.#now() - this.#finishedSentAt >= dueMs || this.#finished.bytes >= finishedBytes) this.#send({});
