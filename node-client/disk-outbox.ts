@@ -73,7 +73,7 @@ export function createDiskOutbox(
         for (const entry of entries) {
           const large = largeOutput(entry.result);
           const file = large && { name: randomUUID(), bytes: large.length, crc32: crc32(large) };
-          const encoded = entriesInMessagePack.encode(file ? withoutOutput(entry, file) : entry);
+          const encoded = entriesInMessagePack.encode(file ? withFile(entry, file) : entry);
           const size = encoded.length + (file?.bytes ?? 0);
           if (total + size > maxBytes) continue;
           total += size;
@@ -123,8 +123,9 @@ function removeFile(outputs: string, name: string): void {
   rmSync(join(outputs, name), { force: true });
 }
 
-function withoutOutput({ job, result }: OutboxEntry, file: OutputFile): OutboxEntry & { file: OutputFile } {
-  return { job, result: { ...result, outcome: { state: "done", output: new Uint8Array() } }, file };
+/** The entry with its file. Without an output it is no result to a client of an earlier version. */
+function withFile({ job, result }: OutboxEntry, file: OutputFile): unknown {
+  return { job, result: { ...result, outcome: { state: "done" } }, file };
 }
 
 /** @throws Error for an entry that is damaged, or whose file is; the core checks entries before it sends them */

@@ -11,12 +11,12 @@ export type RunStage = <T>(
 export const projectBlock = 50;
 
 /**
- * Particles of a task that matches or refines, about a millisecond each: 32 tasks or more, so that a client that joins late still gets some,
+ * Particles of a task that matches or refines, about a millisecond each: 16 tasks or more, so that a client that joins late still gets some,
  * of at most 200 particles in one blob. With 25 particles a task the matching of 4,000 in a box of 96 took two slots as long as one thread,
  * because every task read its references for 10 ms of work.
  */
 export function taskParticles(count: number, box: number): number {
-  return Math.min(Math.max(25, Math.ceil(count / 32)), 200, imagesOfBlob(box));
+  return Math.min(Math.max(25, Math.ceil(count / 16)), 200, imagesOfBlob(box));
 }
 
 /** References of a task that matches. */

@@ -20,24 +20,29 @@ const onClients = (
     maxRounds: 3,
     manyhands: { ...run, name: "2 slots", args: [...args, "--slots", "2"], durable: true },
     peers: [
-      { ...run, name: "1 slot", args: [...args, "--slots", "1"], durable: true },
+      ...(work.args ? [] : [{ ...run, name: "1 slot", args: [...args, "--slots", "1"], durable: true }]),
       {
         name: "one thread",
         script: "science/one-thread-reconstruct.ts",
         note: "the same kernels in the customer's thread, without server, client and sandbox",
       },
+      {
+        name: "two processes",
+        script: "science/one-thread-reconstruct.ts",
+        args: ["--processes", "2"],
+        note: "the same with half of the particles each, at once: what two cores of this machine can do together",
+      },
     ],
   };
 };
 
-const round = { name: "reconstruct", quickArgs: ["--particles", "60"] };
-const known = {
-  /** 1.6 times as fast. */
-  goal: { ratio: 0.625, of: "one thread" },
-  name: "reconstruct, known poses",
-  args: ["--known", "--particles", "4000", "--box", "96"],
-  quickArgs: ["--particles", "60"],
-};
+/** 1.6 times as fast. */
+const goal = { ratio: 0.625, of: "one thread" };
+const sample = ["--particles", "4000", "--box", "96"];
+const quickArgs = ["--particles", "60"];
+const small = { name: "reconstruct", quickArgs };
+const round = { goal, name: "reconstruct, 4,000 particles of 96²", args: sample, quickArgs };
+const known = { goal, name: "reconstruct, known poses", args: ["--known", ...sample], quickArgs };
 
 export const topic: Topic = {
   name: "science",
@@ -64,6 +69,8 @@ export const topic: Topic = {
         { ...c, name: "C, gcc -O3 -march=native", args: ["--flags=-O3 -march=native"] },
       ],
     },
+    onClients("node", "node client", small),
+    onClients("chromium", "Chromium tab", small),
     onClients("node", "node client", round),
     onClients("chromium", "Chromium tab", round),
     onClients("node", "node client", known),

@@ -214,8 +214,8 @@ export const clientsFaults: readonly PlantedFault[] = [
   {
     name: "a delivered result stays in the outbox on disk",
     file: "node-client/disk-outbox.ts",
-    find: "          remove.run(key);\n          bytes -=",
-    replace: "          bytes -=",
+    find: "        for (const key of keys) remove.run(keyOf(key));\n",
+    replace: "",
     tests: client,
   },
   {
@@ -228,8 +228,8 @@ export const clientsFaults: readonly PlantedFault[] = [
   {
     name: "a full outbox never has room again",
     file: "node-client/disk-outbox.ts",
-    find: "          bytes -= sizes.get(key) ?? 0;\n          sizes.delete(key);\n",
-    replace: "          sizes.delete(key);\n",
+    find: "    bytes -= size;\n",
+    replace: "",
     tests: client,
   },
   {
@@ -238,6 +238,41 @@ export const clientsFaults: readonly PlantedFault[] = [
     find: "      bytes = 0;\n",
     replace: "",
     tests: client,
+  },
+  {
+    name: "outbox: other bytes in a file are an output",
+    file: "node-client/disk-outbox.ts",
+    find: " || crc32(output) !== file.crc32",
+    replace: "",
+    tests: client,
+  },
+  {
+    name: "outbox: files of delivered outputs stay",
+    file: "node-client/disk-outbox.ts",
+    find: "    if (file) removeFile(outputs, file.name);\n",
+    replace: "",
+    tests: client,
+  },
+  {
+    name: "outbox: files of a client that is gone are left behind",
+    file: "node-client/disk-outbox.ts",
+    find: "share(join(other.outputs, name), join(outputs, name))",
+    replace: "void name",
+    tests: client,
+  },
+  {
+    name: "pages: what a browser has let go of is no data",
+    file: "web-client/sandbox/worker.ts",
+    find: "() => remote.data(name, [0, name.size])",
+    replace: "() => bytesOf(new ArrayBuffer(0))",
+    tests: ["test/web/storage.test.ts"],
+  },
+  {
+    name: "pages: kernels get cached blobs through the page",
+    file: "web-client/client/frame-sandboxes.ts",
+    find: "      if (stored) return stored;\n",
+    replace: "",
+    tests: ["test/web/storage.test.ts"],
   },
   {
     name: "a client loads a kernel that it does not trust",
