@@ -37,8 +37,8 @@ if (!client) await startClient(server, "lab-chromium", Number(values.slots));
 await hands.map((x: number) => x, [1, 2, 3, 4]);
 if (values.pass === "again") {
   await readAll();
-  // A client writes its cache behind its tasks.
-  await setTimeout(5000);
+  // A page writes its cache behind its tasks.
+  if (!client) await setTimeout(5000);
 }
 const pid = client?.pid;
 const before = pid === undefined ? undefined : await spentBy(pid);
