@@ -19,17 +19,13 @@ const entriesInMessagePack = new MessagePack(messagePackBounds.resultPack);
 const defaultMaxBytes = 2 * 1024 ** 3;
 
 /** A large output's file. As pages of the database its bytes would be written, copied and read again, and nothing else could run meanwhile. */
-interface OutputFile {
-  readonly name: string;
-  readonly bytes: number;
-  /** A power cut may leave a file of the right size with other bytes. */
-  readonly crc32: number;
-}
+type OutputFile = v.InferOutput<typeof outputFileSchema>;
 const outputFileSchema = v.object({
   name: v.pipe(v.string(), v.uuid()),
   bytes: v.number(),
+  /** A power cut may leave a file of the right size with other bytes. */
   crc32: v.number(),
-}) satisfies v.GenericSchema<OutputFile>;
+});
 
 /** Finished results that the server has not acknowledged: in the client's own database, large outputs in files beside it. */
 export function createDiskOutbox(
@@ -125,7 +121,7 @@ function removeFile(outputs: string, name: string): void {
 
 /** The entry with its file. Without an output it is no result to a client of an earlier version. */
 function withFile({ job, result }: OutboxEntry, file: OutputFile): unknown {
-  return { job, result: { ...result, outcome: { state: "done" } }, file };
+  return { job, result: { ...result, outcome: { ...result.outcome, output: undefined } }, file };
 }
 
 /** @throws Error for an entry that is damaged, or whose file is; the core checks entries before it sends them */
@@ -139,7 +135,8 @@ async function readEntry(
   const output = await readWhole(join(outputs, file.name));
   if (output?.length !== file.bytes || crc32(output) !== file.crc32)
     throw new Error(`${file.name} is not the file of ${file.bytes} bytes that was written`);
-  return { job: entry.job, result: { ...entry.result, outcome: { state: "done", output } }, file };
+  const outcome = { ...entry.result.outcome, output } as OutboxEntry["result"]["outcome"];
+  return { job: entry.job, result: { ...entry.result, outcome }, file };
 }
 
 function rowsOf(database: DatabaseSync): { key: string; entry: Uint8Array }[] {

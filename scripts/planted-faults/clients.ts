@@ -261,6 +261,13 @@ export const clientsFaults: readonly PlantedFault[] = [
     tests: client,
   },
   {
+    name: "outbox: blobs that a large output names are forgotten",
+    file: "node-client/disk-outbox.ts",
+    find: "{ ...result.outcome, output: undefined }",
+    replace: '{ state: "done" }',
+    tests: client,
+  },
+  {
     name: "pages: what a browser has let go of is no data",
     file: "web-client/sandbox/worker.ts",
     find: "() => remote.data(name, [0, name.size])",

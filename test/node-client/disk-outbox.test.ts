@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { claimClientDirectory, type ClientDirectory } from "../../node-client/client-directory.ts";
 import { createDiskOutbox } from "../../node-client/disk-outbox.ts";
 import type { OutboxEntry } from "../../shared/client/ports.ts";
-import type { JobId } from "../../shared/ids.ts";
+import type { JobId, Sha256 } from "../../shared/ids.ts";
 import type { Identity } from "../../shared/wire/identity.ts";
 import { makeIdentity } from "../support/identity.ts";
 import { temporaryDirectory } from "../support/processes.ts";
@@ -92,6 +92,17 @@ describe("disk outbox", () => {
     expect(await again.outbox.load()).toEqual([entry(1), entry(2)]);
     expect(again.warnings).toHaveLength(1);
     expect(await files()).toEqual([]);
+  });
+
+  it("a large output keeps the blobs that it names", async () => {
+    const directory = await temporaryDirectory();
+    const { outbox, close } = open(directory);
+    const { result } = entry(1, 300_000);
+    const refs = [{ sha256: "a".repeat(64) as Sha256, size: 5 }];
+    const naming = { job, result: { ...result, outcome: { ...result.outcome, refs } } } as OutboxEntry;
+    await outbox.save([naming]);
+    close();
+    expect(await open(directory).outbox.load()).toEqual([naming]);
   });
 
   it("two clients at once on one directory are two clients, each with results of its own", async () => {
