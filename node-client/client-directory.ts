@@ -18,7 +18,7 @@ interface Kept {
   readonly identity: Identity | undefined;
 }
 
-/** What a client has on disk. */
+/** Files of one client: its database, and outputs beside it. */
 export interface ClientFiles {
   readonly database: DatabaseSync;
   /** Directory of undelivered outputs that are too large for the database. */

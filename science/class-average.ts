@@ -4,7 +4,7 @@ import type { Match } from "./kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import { searchMemoryMb } from "./memory.ts";
 import type { ComparisonSettings } from "./simmx.ts";
-import { bytesOf, putStack } from "./stacks.ts";
+import { bytesOf, imagesAt, putStack } from "./stacks.ts";
 import type { StageOptions } from "./stages.ts";
 
 /** The particles of one average. */
@@ -52,13 +52,9 @@ export async function classAverages(
   const inputs = await Promise.all(
     busy.map(async (i) => {
       const { members, reference } = classes[i]!;
-      const stack = new Float32Array(members.length * area);
-      members.forEach((member, at) =>
-        stack.set(images.subarray(member * area, (member + 1) * area), at * area),
-      );
       return {
         ...settings,
-        particles: (await putStack(compute, stack, box)).blobs,
+        particles: (await putStack(compute, imagesAt(images, box, members), box)).blobs,
         reference: reference ? await compute.put(bytesOf(reference)) : null,
         box,
       };

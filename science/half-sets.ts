@@ -1,7 +1,7 @@
 import type { Pose } from "./kernels/math/euler.ts";
 import type { Compute } from "./compute.ts";
 import { taskParticles } from "./stage-settings.ts";
-import { putStack, type ImageStack } from "./stacks.ts";
+import { imagesAt, putStack, type ImageStack } from "./stacks.ts";
 
 /** Half of a data set. The halves are refined independently (Scheres & Chen, Nat. Methods 9 (2012) 853). */
 export interface HalfSet {
@@ -26,9 +26,7 @@ export async function halfSets(
   const half = async (subset: 1 | 2): Promise<HalfSet> => {
     const members = poses.map((_, i) => i).filter((i) => (subsets?.[i] ?? (i % 2) + 1) === subset);
     if (members.length === 0) throw new RangeError(`half ${subset} has no particles; both halves need some`);
-    const area = box * box;
-    const own = new Float32Array(members.length * area);
-    members.forEach((member, at) => own.set(images.subarray(member * area, (member + 1) * area), at * area));
+    const own = imagesAt(images, box, members);
     return {
       stack: await putStack(compute, own, box, taskParticles(members.length, box)),
       poses: members.map((member) => poses[member]!),

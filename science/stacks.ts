@@ -38,6 +38,14 @@ export async function putStack(
   return { blobs: await Promise.all(parts.map((part) => compute.put(bytesOf(part)))), perBlob, count, box };
 }
 
+/** Copies the images of `members`, in their order, out of images of `box`² pixels. */
+export function imagesAt(images: Float32Array, box: number, members: readonly number[]): Float32Array {
+  const area = box * box;
+  const own = new Float32Array(members.length * area);
+  members.forEach((member, at) => own.set(images.subarray(member * area, (member + 1) * area), at * area));
+  return own;
+}
+
 /** The images [start, end) of a stack, in its order. */
 export function imagesOf({ blobs, perBlob, box }: ImageStack, start: number, end: number): DataReference[] {
   const bytes = 4 * box * box;

@@ -63,7 +63,7 @@ describe("pages with WebGPU", () => {
     const id = await submitJob(server, source, inputs, options);
     await until(async () => (await readJob(server, id)).counts.provisional > 0);
     await server.api("POST", "/api/clients", { verb: "resume", clients });
-    // Who asks for no task yet is no judge: one that has done a task asks.
+    // A judge is a client that asks for tasks, as one does that has done a task.
     const others = Array.from({ length: 40 }, () => inputs[0]);
     const off = { requires: { webgpu: true }, math: "native", verify: "off" };
     await until(finished(server, await submitJob(server, multiplies, others, off)));
