@@ -9,6 +9,8 @@ import { projectPages, projectRoutes } from "./project-pages.ts";
 import { originsOf, setPagePolicy, setSandboxPolicy, setWorkerPolicy } from "./security-headers.ts";
 
 const noCache = "no-cache";
+/** The volunteer page opened again soon costs no round trip (SPEC.md [PAGE-2]); a reload asks the server. */
+const volunteerPage = "private, max-age=300";
 const immutable = "public, max-age=31536000, immutable";
 
 type Policy = (req: Request, res: Response, html: string) => void;
@@ -33,11 +35,11 @@ export function pages(
   const setPolicy = (req: Request, res: Response, html?: string): void =>
     setPagePolicy(req, res, html, blobs);
   const page =
-    (name: string, setPolicy: Policy): RequestHandler =>
+    (name: string, setPolicy: Policy, caching = noCache): RequestHandler =>
     async (req, res) => {
       const html = await readFile(join(webRoot, name), "utf8").catch(() => "");
       setPolicy(req, res, html);
-      res.setHeader("Cache-Control", noCache);
+      res.setHeader("Cache-Control", caching);
       if (!html || !(await sendPrecompressed(req, res, webRoot, name))) sendNotBuilt(res);
     };
   // The client in the volunteer page goes to another server when this one dies.
@@ -48,7 +50,7 @@ export function pages(
     "/",
     project
       ? projectPage(join(webRoot, index), project, setVolunteerPolicy)
-      : page(index, setVolunteerPolicy),
+      : page(index, setVolunteerPolicy, volunteerPage),
   );
   router.use(projectRoutes(project, platform, volunteers === "open"));
   // After a slash the page's relative addresses would be wrong.
@@ -77,7 +79,9 @@ function projectPage(file: string, project: Project, setPolicy: Policy): Request
     const page = pageOf(built);
     setPolicy(req, res, page.html);
     const encoding = (["br", "gzip"] as const).find((each) => req.acceptsEncodings(each));
-    res.type("html").set({ "Cache-Control": noCache, ETag: `"${page.version}"`, Vary: "Accept-Encoding" });
+    res
+      .type("html")
+      .set({ "Cache-Control": volunteerPage, ETag: `"${page.version}"`, Vary: "Accept-Encoding" });
     if (encoding) res.set("Content-Encoding", encoding);
     res.send(await page.bytes(encoding));
   };
