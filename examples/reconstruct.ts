@@ -96,7 +96,7 @@ async function reconstruct(
   const poses = start ? posesToFind(particles) : knownPoses(files.particles, particles);
   const settings = settingsOf(particles, options);
   const subsets = particles.rows.flatMap(({ subset }) => subset ?? []);
-  let halves = await halfSets(
+  let halves = halfSets(
     compute,
     particles.images,
     particles.box,

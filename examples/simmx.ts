@@ -69,7 +69,7 @@ async function simmx(
     warn(
       `references with pixels of ${references.pixelSize.toFixed(3)} Å, particles with ${pixelSize.toFixed(3)} Å: they are compared pixel by pixel`,
     );
-  const put = ({ images, box }: ImageSet, task: number) => putStack(compute, images, box, task);
+  const put = ({ images, box }: ImageSet, task: number) => putStack(compute, images, box, { task });
   const stacks = await Promise.all([put(references, 4 * options.block), put(particles, options.block)]);
   const matrix = await stage("Compare", (onProgress) =>
     similarityMatrix(compute, ...stacks, {

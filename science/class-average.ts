@@ -4,7 +4,7 @@ import type { Match } from "./kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import { searchMemoryMb } from "./memory.ts";
 import type { ComparisonSettings } from "./simmx.ts";
-import { bytesOf, imagesAt, putStack } from "./stacks.ts";
+import { bytesOf, putStack } from "./stacks.ts";
 import type { StageOptions } from "./stages.ts";
 
 /** The particles of one average. */
@@ -54,7 +54,7 @@ export async function classAverages(
       const { members, reference } = classes[i]!;
       return {
         ...settings,
-        particles: (await putStack(compute, imagesAt(images, box, members), box)).blobs,
+        particles: (await putStack(compute, images, box, { members })).blobs,
         reference: reference ? await compute.put(bytesOf(reference)) : null,
         box,
       };

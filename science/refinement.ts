@@ -19,7 +19,7 @@ import {
   taskReferences,
   type RunStage,
 } from "./stage-settings.ts";
-import { putStack } from "./stacks.ts";
+import { putStack, type ImageStack } from "./stacks.ts";
 import * as stages from "./stages.ts";
 import { symmetryOperators } from "./symmetry.ts";
 import { maskVolume, softSphere, withoutBackground, type Volume } from "./volume.ts";
@@ -63,11 +63,13 @@ export async function reconstructHalves(
   name = "Insert",
 ): Promise<Reconstruction> {
   const { pixelSize } = settings;
-  const { box } = halves[0].stack;
   const symmetry = symmetryOperators(settings.symmetry);
-  const sums = await stage(name, (onProgress) =>
-    bothHalves(halves, onProgress, async ({ stack, poses }, half, progress) => {
-      const [sum] = await stages.insertStage(compute, stack, poses, {
+  const mapOf = (sum: PartialVolume, box: number): Volume => reconstruct(sum, box, pixelSize, box / 2);
+  let total: PartialVolume | undefined;
+  const maps = await stage(name, (onProgress) =>
+    bothHalves(halves, onProgress, async (stack, half, progress) => {
+      const { box } = stack;
+      const [sum] = await stages.insertStage(compute, stack, halves[half - 1]!.poses, {
         name: `${name}, half ${half}`,
         onProgress: progress,
         symmetry,
@@ -75,15 +77,14 @@ export async function reconstructHalves(
         parts: 1,
         block: insertBlock(box),
       });
-      return sum!;
+      // The map of the half that comes first is made while kernels work on the other one.
+      total = total ? addSums(total, sum!) : copyOf(sum!);
+      return mapOf(sum!, box);
     }),
   );
-  const total = addSums(sums[0], sums[1]);
-  const map = (sum: PartialVolume): Volume => reconstruct(sum, box, pixelSize, box / 2);
-  const maps = [map(sums[0]), map(sums[1])] as const;
   const mask = maskOf(maps[0], settings.maskRadius);
   const fsc = fourierShellCorrelation(maskVolume(maps[0], mask), maskVolume(maps[1], mask));
-  return { halves: maps, whole: map(total), fsc, resolution: resolutionAt(fsc, 0.143) };
+  return { halves: maps, whole: mapOf(total!, maps[0].size), fsc, resolution: resolutionAt(fsc, 0.143) };
 }
 
 /**
@@ -110,7 +111,7 @@ export async function refinementRound(
   const references = before ? before.halves.map((map) => referenceOf(map, before, settings)) : [low, low];
   const resolution = before?.resolution ?? settings.startResolution;
   const poses = await stage(`Refine, round ${round}`, (onProgress) =>
-    bothHalves(halves, onProgress, ({ stack }, half, progress) =>
+    bothHalves(halves, onProgress, (stack, half, progress) =>
       stages.refineStage(compute, stack, [references[half - 1]!], candidates[half - 1]!, {
         name: `Refine, round ${round}, half ${half}`,
         onProgress: progress,
@@ -156,9 +157,9 @@ async function searchAll(
       block: projectBlock,
     }),
   );
-  const references = await putStack(compute, projections, start.size, taskReferences(start.size));
+  const references = await putStack(compute, projections, start.size, { task: taskReferences(start.size) });
   return stage("Match all orientations", (onProgress) =>
-    bothHalves(halves, onProgress, ({ stack }, half, progress) =>
+    bothHalves(halves, onProgress, (stack, half, progress) =>
       stages.searchStage(compute, stack, references, views, {
         name: `Match, half ${half}`,
         onProgress: progress,
@@ -184,7 +185,7 @@ function referenceOf(map: Volume, { fsc }: Reconstruction, { maskRadius }: Recon
 async function bothHalves<T>(
   halves: readonly [HalfSet, HalfSet],
   onProgress: (fraction: number) => void,
-  work: (half: HalfSet, number: 1 | 2, progress: (fraction: number) => void) => Promise<T>,
+  work: (stack: ImageStack, half: 1 | 2, progress: (fraction: number) => void) => Promise<T>,
 ): Promise<[T, T]> {
   const done = [0, 0];
   const progress =
@@ -193,21 +194,23 @@ async function bothHalves<T>(
       done[at] = fraction;
       onProgress((done[0]! + done[1]!) / 2);
     };
-  return Promise.all([work(halves[0], 1, progress(0)), work(halves[1], 2, progress(1))]);
+  const on = async (half: 1 | 2): Promise<T> =>
+    work(await halves[half - 1]!.stack, half, progress((half - 1) as 0 | 1));
+  return Promise.all([on(1), on(2)]);
 }
 
 function addSums(a: PartialVolume, b: PartialVolume): PartialVolume {
-  return {
-    padded: a.padded,
-    data: sumOf(a.data, b.data),
-    weights: sumOf(a.weights, b.weights),
-  };
+  addTo(a.data, b.data);
+  addTo(a.weights, b.weights);
+  return a;
 }
 
-function sumOf(a: Float32Array, b: Float32Array): Float32Array {
-  const sum = a.slice();
-  for (let i = 0; i < sum.length; i++) sum[i]! += b[i]!;
-  return sum;
+function addTo(sum: Float32Array, more: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += more[i]!;
+}
+
+function copyOf({ padded, data, weights }: PartialVolume): PartialVolume {
+  return { padded, data: data.slice(), weights: weights.slice() };
 }
 
 function maskOf({ size, pixelSize }: Volume, maskRadius: number): Float32Array {

@@ -22,24 +22,44 @@ export function imagesOfBlob(box: number): number {
   return Math.max(1, Math.floor(limits.wholeBytes / (4 * box * box)));
 }
 
-/** Puts images where kernels can read them. @param task - images of a task: a blob has no more, so that tasks read whole blobs */
+/** Images to put. */
+interface StackOptions {
+  /** Images of a task: a blob has no more, so that tasks read whole blobs. */
+  readonly task?: number;
+  /** Positions of the images to put, in their order; absent: all. */
+  readonly members?: readonly number[];
+}
+
+/** Blobs that are copied, hashed and sent at a time, so that the server takes one while the next is made. */
+const blobsAtOnce = 3;
+
+/** Puts images where kernels can read them. */
 export async function putStack(
   compute: Compute,
   images: Float32Array,
   box: number,
-  task = Infinity,
+  { task = Infinity, members }: StackOptions = {},
 ): Promise<ImageStack> {
   const area = box * box;
-  const count = images.length / area;
+  const count = members?.length ?? images.length / area;
   const perBlob = Math.min(task, imagesOfBlob(box));
-  const parts = Array.from({ length: Math.ceil(count / perBlob) }, (_, i) =>
-    images.subarray(i * perBlob * area, (i + 1) * perBlob * area),
-  );
-  return { blobs: await Promise.all(parts.map((part) => compute.put(bytesOf(part)))), perBlob, count, box };
+  const blobs: DataReference[] = Array.from({ length: Math.ceil(count / perBlob) });
+  const rest = blobs.keys();
+  const putRest = async (): Promise<void> => {
+    for (const i of rest) {
+      const [first, last] = [i * perBlob, (i + 1) * perBlob];
+      const part = members
+        ? imagesAt(images, box, members.slice(first, last))
+        : images.subarray(first * area, last * area);
+      blobs[i] = await compute.put(bytesOf(part));
+    }
+  };
+  await Promise.all(Array.from({ length: blobsAtOnce }, putRest));
+  return { blobs, perBlob, count, box };
 }
 
 /** Copies the images of `members`, in their order, out of images of `box`² pixels. */
-export function imagesAt(images: Float32Array, box: number, members: readonly number[]): Float32Array {
+function imagesAt(images: Float32Array, box: number, members: readonly number[]): Float32Array {
   const area = box * box;
   const own = new Float32Array(members.length * area);
   members.forEach((member, at) => own.set(images.subarray(member * area, (member + 1) * area), at * area));

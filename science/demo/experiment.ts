@@ -73,14 +73,18 @@ export async function runExperiment(
     project(compute, truth, truePoses, { name: "particles", onProgress }),
   );
   const images = addNoise(cleanImages, truth.size ** 2, options.snr, seededRandom(`noise ${options.seed}`));
-  const particles = await putStack(compute, images, truth.size, taskParticles(options.particles, truth.size));
+  const particles = await putStack(compute, images, truth.size, {
+    task: taskParticles(options.particles, truth.size),
+  });
 
   const start = filterVolume(truth, lowPass(startResolution));
   const views = evenViews(viewStep, symmetry);
   const references = await stage("References", (onProgress) =>
     project(compute, start, views.map(centredPose), { name: "references", onProgress }),
   );
-  const referenceStack = await putStack(compute, references, truth.size, taskReferences(truth.size));
+  const referenceStack = await putStack(compute, references, truth.size, {
+    task: taskReferences(truth.size),
+  });
   const rings = { minRing: 1, maxRing: ringAt(truth, startResolution) };
   const candidates = await stage("Search", (onProgress) =>
     stages.searchStage(compute, particles, referenceStack, views, {

@@ -39,7 +39,7 @@ const search = { ...band, particleRadius: 9, shiftRadius: 2, shiftStep: 1 };
 async function digests(compute: Compute): Promise<Record<string, string>> {
   const project = (list: typeof poses): Promise<Float32Array> =>
     stages.projectStage(compute, map, list, { name: "project", maxRadius: box / 2, block: 5 });
-  const stackOf = (images: Float32Array): Promise<ImageStack> => putStack(compute, images, box, 5);
+  const stackOf = (images: Float32Array): Promise<ImageStack> => putStack(compute, images, box, { task: 5 });
   const images = addNoise(await project(poses), box * box, 1, seededRandom("noise"));
   const projections = await project(centred);
   const [particles, references] = [await stackOf(images), await stackOf(projections)];

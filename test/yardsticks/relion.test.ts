@@ -68,7 +68,7 @@ async function expectAgreement(
   const { images, box, pixelSize, rows } = particles;
   const compute = computeHere();
   const poses = rows.map(({ pose }) => pose!);
-  const halves = await halfSets(compute, images, box, poses);
+  const halves = halfSets(compute, images, box, poses);
   const settings = { symmetry: "D2", pixelSize, maskRadius: 96 };
   const { whole } = await reconstructHalves(compute, halves, settings, (_, work) => work(() => undefined));
   const theirs = volumeOf(readMrc(await readFile(join(directory, map))));

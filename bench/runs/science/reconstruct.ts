@@ -44,7 +44,7 @@ const settingsOf = ({ start }: Particles) => ({
 export async function insertOnce(compute: Compute, particles: Particles): Promise<number> {
   const { images, poses, start } = particles;
   const begun = performance.now();
-  const halves = await halfSets(compute, images, start.size, poses, undefined);
+  const halves = halfSets(compute, images, start.size, poses, undefined);
   await reconstructHalves(compute, halves, settingsOf(particles), (_, work) => work(() => undefined));
   return (performance.now() - begun) / 1000;
 }
@@ -66,7 +66,7 @@ export async function reconstructOnce(
     return result;
   };
   const begun = performance.now();
-  const halves = await halfSets(compute, images, start.size, poses, undefined);
+  const halves = halfSets(compute, images, start.size, poses, undefined);
   const settings = {
     ...settingsOf(particles),
     startResolution: 30,

@@ -25,7 +25,7 @@ function project(poses: readonly Pose[]): Promise<Float32Array> {
   return stages.projectStage(compute, map, poses, { name: "project", maxRadius: box / 2, block: 100 });
 }
 
-const stackOf = (images: Float32Array): Promise<ImageStack> => putStack(compute, images, box, 9);
+const stackOf = (images: Float32Array): Promise<ImageStack> => putStack(compute, images, box, { task: 9 });
 
 async function search(particles: ImageStack, keep: number): Promise<Candidate[][]> {
   const views = evenViews(15, identity);

@@ -75,7 +75,7 @@ const results: Record<string, (images: Float32Array) => Promise<Float32Array | F
       })
     ).average,
   "reconstruct: the correlation of the halves": async (images) => {
-    const halves = await halfSets(compute, images, box, poses);
+    const halves = halfSets(compute, images, box, poses);
     const settings = { symmetry: "C1", pixelSize: 2, maskRadius: 16 };
     const { fsc } = await reconstructHalves(compute, halves, settings, (_, work) => work(() => undefined));
     return Float64Array.from(fsc.values);
@@ -103,7 +103,7 @@ test.each([
 ])(
   "[IMAGE-5] poses do not depend on the densities of the first reference × $scale + $offset",
   async ({ scale, offset }) => {
-    const halves = await halfSets(compute, noisy, box, poses);
+    const halves = halfSets(compute, noisy, box, poses);
     const settings = {
       symmetry: "C1",
       pixelSize: 2,
@@ -160,9 +160,9 @@ test("an image that is blank matches nothing, and spoils nothing", async () => {
 
 test("the density of a map is as that of its particles, whatever grey their background has", async () => {
   const grey = clean.map((value) => value + 3);
-  const halves = await halfSets(compute, grey, box, poses);
+  const halves = halfSets(compute, grey, box, poses);
   const settings = { symmetry: "C1", pixelSize: 2, maskRadius: 16 };
-  const plain = await halfSets(compute, clean, box, poses);
+  const plain = halfSets(compute, clean, box, poses);
   const [whole, expected] = await Promise.all(
     [halves, plain].map(
       async (sets) =>

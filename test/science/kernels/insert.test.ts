@@ -41,7 +41,7 @@ async function insert(
   symmetry: string,
   block: number,
 ): Promise<PartialVolume[]> {
-  const stack = await putStack(compute, images, box, 11);
+  const stack = await putStack(compute, images, box, { task: 11 });
   return stages.insertStage(compute, stack, poses, {
     name: "insert",
     symmetry: symmetryOperators(symmetry),
