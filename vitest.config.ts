@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // Two slow cores, which two files leave idle for a third of the time: they wait for links, time limits and other processes.
-    maxWorkers: 3,
+    // Two slow cores, which three files leave idle for a sixth of the time: they wait for links, time limits and other processes.
+    maxWorkers: 4,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // A condition is waited for as long as a busy machine may take; usually it is true at once.

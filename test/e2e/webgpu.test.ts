@@ -52,25 +52,21 @@ describe("pages with WebGPU", () => {
     await until(() => hasWebGpu(server, 2));
     // The trusted page computes nothing before the volunteer has delivered.
     await server.api("POST", "/api/clients", { verb: "drain", clients });
-    // A graphics processor may round otherwise.
+    // A graphics processor may round otherwise. The last task keeps the volunteer's results from being judged before the trusted page is back.
     const source = multiplies.replace(
       "export default ({ numbers, factor }) => multiply(Float32Array.from(numbers), factor);",
-      `export default async ({ numbers, factor }) =>
-        (await multiply(Float32Array.from(numbers), factor)).map((x) => x * (1 + Math.random() * 1e-4));`,
+      `export default async ({ numbers, factor }) => {
+        if (factor === 8) await new Promise((resolve) => setTimeout(resolve, 6000));
+        return (await multiply(Float32Array.from(numbers), factor)).map((x) => x * (1 + Math.random() * 1e-4));
+      };`,
     );
-    // An open job accepts nothing unaudited before the trusted page is back.
-    const options = { requires: { webgpu: true }, math: "native", open: true };
+    const options = { requires: { webgpu: true }, math: "native" };
     const id = await submitJob(server, source, inputs, options);
     await until(async () => (await readJob(server, id)).counts.provisional > 0);
     await server.api("POST", "/api/clients", { verb: "resume", clients });
     // A judge is a client that asks for tasks, as one does that has done a task.
-    const others = Array.from({ length: 40 }, () => inputs[0]);
-    const off = { requires: { webgpu: true }, math: "native", verify: "off" };
-    await until(finished(server, await submitJob(server, multiplies, others, off)));
-    await until(async () =>
-      (await readClients(server)).some((each) => clients.includes(each.id) && each.done > 0),
-    );
-    await server.api("POST", `/api/jobs/${id}/close`);
+    const off = { ...options, verify: "off" };
+    await until(finished(server, await submitJob(server, multiplies, [inputs[0]], off)));
     await until(finished(server, id));
     const job = await readJob(server, id);
     expect(job.compare).toEqual({ rel: 1e-3, norm: 1e-3 });
