@@ -82,16 +82,57 @@ export const topic: Topic = {
       peers: [],
     })),
     {
-      name: "one blob for four clients of one machine: times it was sent",
-      unit: "times",
-      better: "lower",
+      ...sent("one blob for four clients of one machine", []),
       limit: 1.05,
-      maxRounds: 1,
       manyhands: { name: "one cache directory", script: "data/shared.ts" },
-      peers: [],
+    },
+    {
+      ...sent("one blob of 5 MiB for 20 tabs of a browser", [
+        "--kind",
+        "tabs",
+        "--clients",
+        "20",
+        "--mib",
+        "5",
+      ]),
+      limit: 1.05,
+    },
+    sent("one blob of 5 MiB for 5 browsers", ["--kind", "browsers", "--clients", "5", "--mib", "5"]),
+    {
+      name: "20 blobs of 5 MiB for a browser",
+      unit: "MiB/s",
+      better: "higher",
+      args: ["--mib", "100", "--blobs", "20"],
+      quickArgs: ["--mib", "20", "--blobs", "4"],
+      maxRounds: 3,
+      manyhands: {
+        name: "Chromium tab, from the server",
+        script: "data/kernel.ts",
+        args: ["--pass", "first", "--client", "chromium"],
+        services: ["chromium"],
+      },
+      peers: [
+        {
+          name: "a plain page, from another browser (WebRTC)",
+          script: "data/browser-to-browser.ts",
+          services: ["chromium"],
+        },
+      ],
     },
   ],
 };
+
+function sent(what: string, args: string[]): Topic["cases"][number] {
+  return {
+    name: `${what}: times it was sent`,
+    unit: "times",
+    better: "lower",
+    args,
+    maxRounds: 1,
+    manyhands: { name: "Chromium", script: "data/shared.ts", services: ["chromium"] },
+    peers: [],
+  };
+}
 
 function fetched(name: string, args: string[], quickArgs: string[]): Topic["cases"][number] {
   return {
