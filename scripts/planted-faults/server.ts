@@ -11,6 +11,13 @@ export const serverFaults: readonly PlantedFault[] = [
     tests: durability,
   },
   {
+    name: "the volunteer page is asked for each time",
+    file: "server/http/pages.ts",
+    find: '"private, max-age=300"',
+    replace: '"no-cache"',
+    tests: ["test/web/volunteer.test.ts"],
+  },
+  {
     name: "elements of a JSON body are not counted",
     file: "server/http/body.ts",
     find: "parseJsonText(utf8.decode(bytes), servedJsonElements)",

@@ -274,6 +274,17 @@ describe("the volunteer page", () => {
     expect(seen).toEqual(["socket", "program"]);
   });
 
+  it("[PAGE-2] is asked for when it is reloaded, and not when it is opened again soon", async () => {
+    const server = await startTestServer();
+    const address = `http://${labHost}:${server.port}/`;
+    const page = await newPage(browser);
+    const first = await page.goto(address);
+    await page.goto("about:blank");
+    const again = await page.goto(address);
+    const reloaded = await page.reload();
+    expect([first, again, reloaded].map((reply) => reply!.fromCache())).toEqual([false, true, false]);
+  });
+
   it("[PAGE-2] begins the election before its program is there", async () => {
     const server = await startTestServer();
     const address = `http://${labHost}:${server.port}/`;
