@@ -27,7 +27,8 @@ export class Canvas {
 
   /** The picture as a PNG file. */
   encode(): Uint8Array {
-    return PNG.sync.write(this.#png, { colorType: 2, deflateStrategy: 0 });
+    // Level 9, the library's own, takes twice as long for 3 % fewer bytes.
+    return PNG.sync.write(this.#png, { colorType: 2, deflateStrategy: 0, deflateLevel: 6 });
   }
 
   /** Blends a colour over a pixel; `cover` is its opacity, 0 … 1. */
