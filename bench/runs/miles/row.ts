@@ -2,6 +2,7 @@
  * Measures a row of the table of links: `node bench/runs/miles/row.ts --row inputs --link b [--count 300] [--bytes 200000]`.
  * The value is measured / ideal time where the row has an ideal, else the measurement in the row's unit.
  */
+import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { labHost } from "../../../scripts/lab-host.ts";
@@ -130,7 +131,8 @@ const rows: Readonly<Record<string, () => Promise<never>>> = {
   async inputs() {
     const hands = await joined();
     const [tasks, size] = [count(300), bytes(200_000)];
-    const inputs = Array.from({ length: tasks }, (_, index) => new Uint8Array(size).fill(index % 251));
+    // Bytes that nothing compresses.
+    const inputs = Array.from({ length: tasks }, () => new Uint8Array(randomBytes(size)));
     const before = await link.counts();
     const measure = (input: Uint8Array): number => {
       const until = Date.now() + 10;
