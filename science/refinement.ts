@@ -187,15 +187,12 @@ async function bothHalves<T>(
   onProgress: (fraction: number) => void,
   work: (stack: ImageStack, half: 1 | 2, progress: (fraction: number) => void) => Promise<T>,
 ): Promise<[T, T]> {
-  const done = [0, 0];
-  const progress =
-    (at: 0 | 1) =>
-    (fraction: number): void => {
-      done[at] = fraction;
-      onProgress((done[0]! + done[1]!) / 2);
-    };
+  const done = { 1: 0, 2: 0 };
   const on = async (half: 1 | 2): Promise<T> =>
-    work(await halves[half - 1]!.stack, half, progress((half - 1) as 0 | 1));
+    work(await halves[half - 1]!.stack, half, (fraction) => {
+      done[half] = fraction;
+      onProgress((done[1] + done[2]) / 2);
+    });
   return Promise.all([on(1), on(2)]);
 }
 

@@ -105,12 +105,7 @@ export const topic: Topic = {
       args: ["--mib", "100", "--blobs", "20"],
       quickArgs: ["--mib", "20", "--blobs", "4"],
       maxRounds: 3,
-      manyhands: {
-        name: "Chromium tab, from the server",
-        script: "data/kernel.ts",
-        args: ["--pass", "first", "--client", "chromium"],
-        services: ["chromium"],
-      },
+      manyhands: kernelInTab("Chromium tab, from the server", "first"),
       peers: [
         {
           name: "a plain page, from another browser (WebRTC)",
@@ -160,9 +155,17 @@ function ctxData(from: string, pass: "first" | "again", ratio: number, peer: Run
   };
 }
 
+function kernelInTab(name: string, pass: "first" | "again"): Run {
+  return {
+    name,
+    script: "data/kernel.ts",
+    args: ["--pass", pass, "--client", "chromium"],
+    services: ["chromium"],
+  };
+}
+
 /** A tab's cache keeps 512 MiB. */
 function ctxDataOfTab(from: string, pass: "first" | "again", peers: Run[]): Topic["cases"][number] {
-  const services = ["chromium"] as const;
   return {
     name: `ctx.data of 256 blobs in a Chromium tab, ${from}`,
     unit: "MiB/s",
@@ -171,12 +174,7 @@ function ctxDataOfTab(from: string, pass: "first" | "again", peers: Run[]): Topi
     args: ["--blobs", "256", "--mib", "256"],
     quickArgs: ["--blobs", "64", "--mib", "64"],
     maxRounds: 3,
-    manyhands: {
-      name: "Chromium tab, 2 slots",
-      script: "data/kernel.ts",
-      args: ["--pass", pass, "--client", "chromium"],
-      services,
-    },
-    peers: peers.map((peer) => ({ ...peer, services })),
+    manyhands: kernelInTab("Chromium tab, 2 slots", pass),
+    peers: peers.map((peer) => ({ ...peer, services: ["chromium"] })),
   };
 }

@@ -52,21 +52,20 @@ describe("pages with WebGPU", () => {
     await until(() => hasWebGpu(server, 2));
     // The trusted page computes nothing before the volunteer has delivered.
     await server.api("POST", "/api/clients", { verb: "drain", clients });
-    // A graphics processor may round otherwise. The last task keeps the volunteer's results from being judged before the trusted page is back.
+    // A graphics processor may round otherwise.
     const source = multiplies.replace(
       "export default ({ numbers, factor }) => multiply(Float32Array.from(numbers), factor);",
-      `export default async ({ numbers, factor }) => {
-        if (factor === 8) await new Promise((resolve) => setTimeout(resolve, 6000));
-        return (await multiply(Float32Array.from(numbers), factor)).map((x) => x * (1 + Math.random() * 1e-4));
-      };`,
+      `export default async ({ numbers, factor }) =>
+        (await multiply(Float32Array.from(numbers), factor)).map((x) => x * (1 + Math.random() * 1e-4));`,
     );
     const options = { requires: { webgpu: true }, math: "native" };
-    const id = await submitJob(server, source, inputs, options);
+    // The volunteer's results are judged when no task is left: it is drained long before, and the trusted page computes the rest.
+    const many = Array.from({ length: 400 }, (_, at) => inputs[at % inputs.length]);
+    const id = await submitJob(server, source, many, options);
     await until(async () => (await readJob(server, id)).counts.provisional > 0);
+    const volunteers = (await readClients(server)).filter(({ trusted }) => !trusted).map((each) => each.id);
+    await server.api("POST", "/api/clients", { verb: "drain", clients: volunteers });
     await server.api("POST", "/api/clients", { verb: "resume", clients });
-    // A judge is a client that asks for tasks, as one does that has done a task.
-    const off = { ...options, verify: "off" };
-    await until(finished(server, await submitJob(server, multiplies, [inputs[0]], off)));
     await until(finished(server, id));
     const job = await readJob(server, id);
     expect(job.compare).toEqual({ rel: 1e-3, norm: 1e-3 });
@@ -75,7 +74,7 @@ describe("pages with WebGPU", () => {
     const outputs = await outputsOf(server, id);
     outputs.forEach((output, at) =>
       output.forEach((x, i) =>
-        expect(Math.abs(x - products[at]![i]!)).toBeLessThanOrEqual(1.1e-4 * Math.abs(x)),
+        expect(Math.abs(x - products[at % products.length]![i]!)).toBeLessThanOrEqual(1.1e-4 * Math.abs(x)),
       ),
     );
   });
